@@ -1,0 +1,74 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// eventLimit bounds an event line, in bytes.
+const eventLimit = 2048
+
+// Screen owns what a person looks at: the blocks on stdout, and the events and
+// the progress bar on stderr. Both may be the same terminal, so everything goes
+// through one lock: the bar is erased, the block or event is written,
+// the bar is drawn again below it. All methods may be called from several goroutines.
+//
+// The lock is held while writing: a terminal that is stopped (Ctrl-S) stops
+// whoever reports to it.
+type Screen struct {
+	mu     sync.Mutex
+	stdout io.Writer
+	bar    *Bar
+}
+
+// NewScreen returns a Screen over stdout and over the bar with its stderr.
+// From here on the bar belongs to the Screen, and so do both writers until Close.
+func NewScreen(stdout io.Writer, bar *Bar) *Screen {
+	return &Screen{stdout: stdout, bar: bar}
+}
+
+// Stdout is the writer for the reports of NewClient and NewServer: each Write
+// should be whole lines.
+func (s *Screen) Stdout() io.Writer { return blocks{s} }
+
+// Events is the writer for events.
+func (s *Screen) Events() *Events { return &Events{s} }
+
+// Draw shows the progress in the bar.
+func (s *Screen) Draw(p Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar.draw(p)
+}
+
+// Close erases the bar for good. Blocks and events can still be written.
+func (s *Screen) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar.close()
+}
+
+// Events writes to stderr what happens, a line each.
+type Events struct{ screen *Screen }
+
+// Printf writes one line; format needs no newline. The line is cleaned as by
+// Clean, but up to 2048 bytes long. A failing stderr is ignored: there is
+// nobody left to tell.
+func (e *Events) Printf(format string, args ...any) {
+	line := shorten(fmt.Sprintf(format, args...), eventLimit)
+	e.screen.mu.Lock()
+	defer e.screen.mu.Unlock()
+	e.screen.bar.above(line + "\n")
+}
+
+// blocks is a Screen's stdout.
+type blocks struct{ screen *Screen }
+
+func (b blocks) Write(block []byte) (int, error) {
+	b.screen.mu.Lock()
+	defer b.screen.mu.Unlock()
+	b.screen.bar.erase()
+	defer b.screen.bar.redraw()
+	return b.screen.stdout.Write(block)
+}
