@@ -1,0 +1,46 @@
+package client
+
+import (
+	"fmt"
+	"time"
+)
+
+// IntegrityError is a failure to get the content that is asked for: no server
+// offers it, or the servers disagree and have no majority.
+type IntegrityError struct{ Reason string }
+
+func (e *IntegrityError) Error() string { return e.Reason }
+
+// NoServerError is returned when no server at all answered for Wait. Last is
+// the latest failure to reach one; it may be nil.
+type NoServerError struct {
+	Wait time.Duration
+	Last error
+}
+
+func (e *NoServerError) Error() string {
+	text := "no server answered"
+	if e.Wait > 0 {
+		text += fmt.Sprintf(" within %v", e.Wait)
+	}
+	if e.Last != nil {
+		text += ": " + e.Last.Error()
+	}
+	return text
+}
+
+func (e *NoServerError) Unwrap() error { return e.Last }
+
+// RefusedError is returned when every server that answers refuses us or speaks
+// something else.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+// InterruptedError is returned when the context was cancelled before the file
+// was complete. Path is the state file that a later run resumes from.
+type InterruptedError struct{ Path string }
+
+func (e *InterruptedError) Error() string {
+	return fmt.Sprintf("interrupted; the state is saved in %s, -r goes on from there", e.Path)
+}
