@@ -1,0 +1,344 @@
+// Package balance decides who fetches what next. It knows neither sockets nor
+// files nor the time: the caller reports what happened and when, and asks for
+// orders. A Balancer belongs to one goroutine.
+//
+// A lane is one connection to one server. A lane serves its requests strictly
+// in the order in which they were asked, each request's segments ascending,
+// as one stream of bytes.
+//
+// Every segment that has not verified is at any moment in the pool, or held by
+// at least one lane; Leave, Rejected, shortened requests and silence move it
+// back. So nothing is forgotten, whatever the order of events.
+package balance
+
+import (
+	"fmt"
+	"time"
+)
+
+// Lane names a connection. The caller chooses it and never uses it again.
+type Lane int
+
+// Run is Count consecutive segments from First on.
+type Run struct{ First, Count int }
+
+// End is the segment after the last one.
+func (r Run) End() int { return r.First + r.Count }
+
+func (r Run) String() string { return fmt.Sprintf("[%d,%d)", r.First, r.End()) }
+
+// OrderKind says what an Order wants done.
+type OrderKind uint8
+
+// The kinds of orders.
+const (
+	// Ask: send request ID for Run on Lane.
+	Ask OrderKind = iota + 1
+	// Shorten: cancel all but the first Keep segments of request ID on Lane
+	// (0: all of it). What was sent before the server heeds it still arrives.
+	Shorten
+	// Probe: Lane is silent though it has work. Send a ping on it and dial
+	// another connection to Server beside it, unless such a dial is already
+	// under way and young. Repeated while the silence lasts. The new
+	// connection is reported by Join, as any other.
+	Probe
+	// Open: another lane to Server is worth trying. Report it by Join, or
+	// call NotOpened when it failed.
+	Open
+	// Close: Lane is of no more use. Its work has been taken back already;
+	// cut the connection and call Leave (further calls for it do no harm).
+	Close
+)
+
+func (k OrderKind) String() string {
+	switch k {
+	case Ask:
+		return "ask"
+	case Shorten:
+		return "shorten"
+	case Probe:
+		return "probe"
+	case Open:
+		return "open"
+	case Close:
+		return "close"
+	}
+	return fmt.Sprintf("order(%d)", uint8(k))
+}
+
+// Order is one thing for the caller to do. Lane is unset for Open; ID and Run
+// belong to Ask, ID and Keep to Shorten.
+type Order struct {
+	Kind   OrderKind
+	Lane   Lane
+	Server int
+	ID     uint32
+	Run    Run
+	Keep   int
+}
+
+// Config describes the file and the limits on lanes.
+type Config struct {
+	Size        int64 // bytes, ≥ 0
+	SegmentSize int64 // bytes, > 0; the last segment may be short
+	MinStreams  int   // lanes a server should always have; 0 means 1
+	MaxStreams  int   // lanes a server may have; 0 means MinStreams
+}
+
+// Balancer is the state of one download. It is made by New.
+type Balancer struct {
+	cfg  Config
+	segs int
+
+	free   pool // neither verified nor held by any lane
+	done   bits // verified
+	undone int  // segments not verified
+	left   int64
+	wasted int64
+	extra  map[int]int // segments held by more than one lane: how many more
+
+	lanes   []*lane // in the order in which they joined
+	byID    map[Lane]*lane
+	servers map[int]*server
+	cursors map[int]int // how many lanes would go on at this segment
+
+	now    time.Time
+	dirty  []*lane // lanes whose queue may need filling
+	orders []Order
+	timers timerHeap
+	survey survey
+	hungry bool      // some lane ran out of work: look for work to take over
+	again  time.Time // when to look again
+}
+
+// New returns a Balancer for a file of which nothing is there yet.
+func New(cfg Config) *Balancer {
+	if cfg.Size < 0 || cfg.SegmentSize <= 0 {
+		panic(fmt.Sprintf("balance: size %d, segment size %d", cfg.Size, cfg.SegmentSize))
+	}
+	cfg.MinStreams = max(cfg.MinStreams, 1)
+	cfg.MaxStreams = max(cfg.MaxStreams, cfg.MinStreams)
+	segs := int((cfg.Size + cfg.SegmentSize - 1) / cfg.SegmentSize)
+	return &Balancer{
+		cfg:     cfg,
+		segs:    segs,
+		free:    newPool(segs),
+		done:    newBits(segs),
+		undone:  segs,
+		left:    cfg.Size,
+		extra:   map[int]int{},
+		byID:    map[Lane]*lane{},
+		servers: map[int]*server{},
+		cursors: map[int]int{},
+	}
+}
+
+// Have says that a segment is already in hand and verified. It may be called
+// before the first Join or at any time later.
+func (b *Balancer) Have(seg int) {
+	if seg >= 0 && seg < b.segs && !b.done.has(seg) {
+		b.finish(seg, false)
+	}
+}
+
+// Join says that a lane is connected and may be asked. rtt is the connection's
+// round trip as far as is known, 0 if it is not.
+func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time) {
+	b.tick(now)
+	if b.byID[id] != nil {
+		return
+	}
+	s := b.servers[serverNo]
+	if s == nil {
+		s = &server{no: serverNo}
+		b.servers[serverNo] = s
+	}
+	l := &lane{id: id, server: s, joined: now, rtt: rtt, cursor: -1, nextID: 1}
+	b.byID[id] = l
+	b.lanes = append(b.lanes, l)
+	s.joined(l, now)
+	b.survey.stale = true
+	b.touch(l)
+}
+
+// Adopt hands over the request (id 0 as a rule) that the client made on lane
+// before it knew the size. What of it is still free now belongs to the lane;
+// if the rest is not worth having, Plan shortens the request.
+func (b *Balancer) Adopt(id Lane, req uint32, run Run, now time.Time) {
+	b.tick(now)
+	l := b.byID[id]
+	if l == nil || run.Count <= 0 || run.First < 0 || run.End() > b.segs {
+		return
+	}
+	r := newRequest(req, run)
+	l.nextID = max(l.nextID, req+1)
+	b.enqueue(l, r)
+	b.claim(l, r)
+	b.setCursor(l, run.First+r.keep)
+	b.touch(l)
+}
+
+// Leave says that the lane's connection is gone. Its work is free at once.
+func (b *Balancer) Leave(id Lane, now time.Time) {
+	b.tick(now)
+	l := b.byID[id]
+	if l == nil {
+		return
+	}
+	b.retract(l)
+	b.remove(l)
+}
+
+// Received reports n bytes of payload off the wire of a lane, wanted or not.
+func (b *Balancer) Received(id Lane, n int, now time.Time) {
+	b.tick(now)
+	l := b.byID[id]
+	if l == nil || n <= 0 {
+		return
+	}
+	if l.silent {
+		b.revive(l)
+	}
+	l.server.received(l, n)
+	l.arrived(n, now)
+	b.touch(l)
+}
+
+// Verified reports that a segment came by a lane, verified and is written. It
+// returns false for a duplicate. The segment need not have been asked for.
+func (b *Balancer) Verified(id Lane, seg int, now time.Time) (first bool) {
+	b.tick(now)
+	if seg < 0 || seg >= b.segs {
+		return false
+	}
+	held := false
+	if l := b.byID[id]; l != nil {
+		if l.silent {
+			b.revive(l)
+		}
+		held = b.landed(l, seg)
+		b.touch(l)
+	}
+	if b.done.has(seg) {
+		b.wasted += b.size(seg)
+		return false
+	}
+	b.finish(seg, held)
+	return true
+}
+
+// Rejected reports that a segment came by a lane and did not verify. It is
+// free for others at once.
+func (b *Balancer) Rejected(id Lane, seg int, now time.Time) {
+	b.tick(now)
+	l := b.byID[id]
+	if l == nil || seg < 0 || seg >= b.segs {
+		return
+	}
+	if b.landed(l, seg) {
+		b.release(seg)
+	}
+	b.touchAll()
+}
+
+// RTT reports a round trip measured on a lane: hello, pong, or the first byte
+// of a request that was sent while the lane was idle.
+func (b *Balancer) RTT(id Lane, sample time.Duration, now time.Time) {
+	b.tick(now)
+	l := b.byID[id]
+	if l == nil || sample <= 0 {
+		return
+	}
+	if l.rtt == 0 || sample < l.rtt {
+		l.rtt = sample
+	}
+}
+
+// NotOpened says that an Open order or a dial beside a silent lane failed.
+func (b *Balancer) NotOpened(serverNo int, now time.Time) {
+	b.tick(now)
+	if s := b.servers[serverNo]; s != nil {
+		s.notOpened(now)
+	}
+}
+
+// Done reports whether every segment has verified.
+func (b *Balancer) Done() bool { return b.undone == 0 }
+
+// Remaining is the number of segments that have not verified.
+func (b *Balancer) Remaining() int { return b.undone }
+
+// RemainingBytes is the number of bytes in them.
+func (b *Balancer) RemainingBytes() int64 { return b.left }
+
+// Duplicates is the number of bytes that arrived and verified a second time.
+func (b *Balancer) Duplicates() int64 { return b.wasted }
+
+// Silent reports whether a lane is silent though it has work.
+func (b *Balancer) Silent(id Lane) bool {
+	l := b.byID[id]
+	return l != nil && l.silent
+}
+
+// Outstanding is the number of bytes asked for on a lane that have not come.
+func (b *Balancer) Outstanding(id Lane) int64 {
+	if l := b.byID[id]; l != nil {
+		return l.owed()
+	}
+	return 0
+}
+
+// Streams is the number of lanes to a server that are in use.
+func (b *Balancer) Streams(serverNo int) int {
+	if s := b.servers[serverNo]; s != nil {
+		return len(s.lanes)
+	}
+	return 0
+}
+
+// Rate is the lane's present rate in bytes/s, 0 while it is unknown.
+func (b *Balancer) Rate(id Lane) float64 {
+	if l := b.byID[id]; l != nil && !l.silent {
+		return l.meter.rate(b.now)
+	}
+	return 0
+}
+
+// ServerRate is the sum of the rates of a server's lanes in bytes/s.
+func (b *Balancer) ServerRate(serverNo int) (sum float64) {
+	if s := b.servers[serverNo]; s != nil {
+		for _, l := range s.lanes {
+			sum += b.Rate(l.id)
+		}
+	}
+	return sum
+}
+
+// Left is the time that the rest should take at the present rates, 0 while
+// that is unknown.
+func (b *Balancer) Left() time.Duration {
+	b.look()
+	if b.survey.known == 0 || b.survey.sum <= 0 {
+		return 0
+	}
+	return seconds(float64(b.left) / b.survey.sum)
+}
+
+func (b *Balancer) tick(now time.Time) {
+	if now.After(b.now) {
+		b.now = now
+	}
+}
+
+// size is the number of bytes in a segment.
+func (b *Balancer) size(seg int) int64 {
+	if seg == b.segs-1 {
+		return b.cfg.Size - int64(seg)*b.cfg.SegmentSize
+	}
+	return b.cfg.SegmentSize
+}
+
+func seconds(s float64) time.Duration {
+	const most = 1e9 // seconds; keeps the product within an int64
+	return time.Duration(min(max(s, 0), most) * float64(time.Second))
+}

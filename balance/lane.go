@@ -1,0 +1,262 @@
+package balance
+
+import "time"
+
+// lane is what is known of one connection.
+type lane struct {
+	id     Lane
+	server *server
+	joined time.Time
+	rtt    time.Duration // least one measured; 0: unknown
+
+	reqs   []*request // as asked; the first is being served
+	nextID uint32
+	cursor int // the segment after the last run; -1: none yet
+
+	out     int64 // bytes of segments that have been asked for and not come
+	partial int64 // bytes come of segments that are not whole yet
+	busy    time.Time
+	meter   meter
+
+	last     time.Time // last byte
+	gap      time.Duration
+	silent   bool
+	released bool // silent, and its work is in the pool again
+	probes   int
+	probed   time.Time
+	quietAt  time.Time // since when it is silent
+	retiring bool
+	dirty    bool
+	timed    bool
+	got      int64 // bytes received
+}
+
+// request is a run asked for on a lane. The lane holds the wanted segments.
+type request struct {
+	id    uint32
+	run   Run
+	keep  int    // segments not cancelled
+	state []byte // of each segment: wanted, landed
+	here  int    // landed ones below keep
+	upto  int    // index after the last one landed
+}
+
+const (
+	wanted byte = 1 << iota
+	landed
+)
+
+func newRequest(id uint32, run Run) *request {
+	return &request{id: id, run: run, keep: run.Count, state: make([]byte, run.Count)}
+}
+
+// owed is the number of bytes that are still to come on the lane.
+func (l *lane) owed() int64 { return max(l.out-l.partial, 0) }
+
+// enqueue puts a request behind those that the lane has.
+func (b *Balancer) enqueue(l *lane, r *request) {
+	if l.owed() == 0 {
+		l.busy = b.now
+		l.meter.pause()
+		if len(l.reqs) == 0 {
+			l.partial = 0
+		}
+	}
+	l.reqs = append(l.reqs, r)
+	for i := range r.keep {
+		l.out += b.size(r.run.First + i)
+	}
+	b.watch(l)
+}
+
+// claim makes the lane the holder of what is free in its request, then cuts
+// off what follows the last part worth having. Data that is not wanted but
+// lies before wanted data is paid for, so the prefix with the best balance
+// is kept, a useless segment counting double.
+func (b *Balancer) claim(l *lane, r *request) {
+	balance, best, keep := 0, 0, r.upto
+	for i := r.upto; i < r.keep; i++ {
+		if r.state[i]&wanted != 0 || b.free.has(r.run.First+i) {
+			balance++
+		} else {
+			balance -= 2
+		}
+		if balance > best {
+			best, keep = balance, i+1
+		}
+	}
+	for i := r.upto; i < keep; i++ {
+		if seg := r.run.First + i; b.free.has(seg) {
+			b.free.take(seg, seg+1)
+			r.state[i] |= wanted
+		}
+	}
+	b.cut(l, r, keep)
+}
+
+// cut shortens a request to keep segments, or as near to it as what has
+// landed allows. What the lane held beyond is free again.
+func (b *Balancer) cut(l *lane, r *request, keep int) {
+	keep = max(keep, r.upto)
+	if keep >= r.keep {
+		return
+	}
+	for i := keep; i < r.keep; i++ {
+		seg := r.run.First + i
+		l.out -= b.size(seg)
+		if r.state[i]&wanted != 0 {
+			r.state[i] &^= wanted
+			b.release(seg)
+		}
+	}
+	r.keep = keep
+	b.orders = append(b.orders, Order{Kind: Shorten, Lane: l.id, Server: l.server.no, ID: r.id, Keep: keep})
+	b.settle(l, r)
+}
+
+// settle forgets a request of which nothing more is to come.
+func (b *Balancer) settle(l *lane, r *request) {
+	if r.here < r.keep {
+		return
+	}
+	for i, o := range l.reqs {
+		if o == r {
+			l.reqs = append(l.reqs[:i:i], l.reqs[i+1:]...)
+			break
+		}
+	}
+	if len(l.reqs) == 0 {
+		l.out = 0
+	}
+}
+
+// release lets go of one hold on a segment.
+func (b *Balancer) release(seg int) {
+	switch n := b.extra[seg]; {
+	case b.done.has(seg):
+	case n > 1:
+		b.extra[seg] = n - 1
+	case n == 1:
+		delete(b.extra, seg)
+	default:
+		b.free.put(seg)
+	}
+}
+
+// landed notes that a segment came on a lane, and ends the lane's hold on it.
+// It reports whether there was one; the caller says what becomes of the segment.
+func (b *Balancer) landed(l *lane, seg int) (held bool) {
+	l.partial = max(l.partial-b.size(seg), 0)
+	for _, r := range l.reqs {
+		i := seg - r.run.First
+		if i < 0 || i >= r.keep || r.state[i]&landed != 0 {
+			continue
+		}
+		held = r.state[i]&wanted != 0
+		r.state[i] = landed
+		r.here++
+		r.upto = max(r.upto, i+1)
+		l.out -= b.size(seg)
+		b.settle(l, r)
+		return held
+	}
+	return false
+}
+
+// finish marks a segment as verified, and lets its holders off; held says that
+// the hold of one of them has ended already.
+func (b *Balancer) finish(seg int, held bool) {
+	b.done.add(seg)
+	b.undone--
+	b.left -= b.size(seg)
+	if b.free.has(seg) {
+		b.free.take(seg, seg+1)
+		return
+	}
+	holders := 1 + b.extra[seg]
+	delete(b.extra, seg)
+	if held {
+		holders--
+	}
+	for i := 0; i < len(b.lanes) && holders > 0; i++ {
+		l := b.lanes[i]
+		for j := 0; j < len(l.reqs); j++ {
+			r := l.reqs[j]
+			k := seg - r.run.First
+			if k < 0 || k >= r.keep || r.state[k]&wanted == 0 {
+				continue
+			}
+			r.state[k] &^= wanted
+			holders--
+			b.trim(l, r)
+			b.touch(l)
+			break
+		}
+	}
+}
+
+// trim cuts off the end of a request that nobody wants any more.
+func (b *Balancer) trim(l *lane, r *request) {
+	keep := r.keep
+	for keep > r.upto && r.state[keep-1]&wanted == 0 {
+		keep--
+	}
+	b.cut(l, r, keep)
+}
+
+// retract takes back all that a lane holds.
+func (b *Balancer) retract(l *lane) {
+	for _, r := range l.reqs {
+		for i := range r.keep {
+			if r.state[i]&wanted != 0 {
+				r.state[i] &^= wanted
+				b.release(r.run.First + i)
+			}
+		}
+	}
+	b.touchAll()
+}
+
+// remove forgets a lane that holds nothing.
+func (b *Balancer) remove(l *lane) {
+	delete(b.byID, l.id)
+	for i, o := range b.lanes {
+		if o == l {
+			b.lanes = append(b.lanes[:i], b.lanes[i+1:]...)
+			break
+		}
+	}
+	l.reqs, l.out = nil, 0
+	b.setCursor(l, -1)
+	l.server.left(l)
+	b.survey.stale = true
+	b.touchAll()
+}
+
+// setCursor notes where a lane would like to go on.
+func (b *Balancer) setCursor(l *lane, seg int) {
+	if l.cursor >= 0 {
+		if n := b.cursors[l.cursor]; n > 1 {
+			b.cursors[l.cursor] = n - 1
+		} else {
+			delete(b.cursors, l.cursor)
+		}
+	}
+	if l.cursor = seg; seg >= 0 {
+		b.cursors[seg]++
+	}
+}
+
+// touch puts a lane on the list of those that Plan looks at.
+func (b *Balancer) touch(l *lane) {
+	if !l.dirty {
+		l.dirty = true
+		b.dirty = append(b.dirty, l)
+	}
+}
+
+func (b *Balancer) touchAll() {
+	for _, l := range b.lanes {
+		b.touch(l)
+	}
+}

@@ -1,0 +1,197 @@
+package balance
+
+import "time"
+
+// Tuned in the simulator; see docs/design-notes.md.
+const (
+	ahead     = 500 * time.Millisecond // work queued at a lane, at least
+	firstWork = 1 << 20                // bytes for a lane whose rate is unknown
+)
+
+// survey is a summary of all lanes, renewed every few milliseconds.
+type survey struct {
+	at    time.Time
+	stale bool
+	known int     // lanes in use whose rate is known
+	sum   float64 // bytes/s of all lanes in use, guesses included
+	most  float64 // bytes/s, the fastest lane
+	guess float64 // bytes/s assumed of a lane whose rate is unknown
+}
+
+// look renews the survey if it is out of date.
+func (b *Balancer) look() {
+	s := &b.survey
+	if !s.stale && b.now.Sub(s.at) < b.interval() {
+		return
+	}
+	*s = survey{at: b.now}
+	for _, l := range b.lanes {
+		if l.usable() && l.meter.known() {
+			r := l.meter.rate(b.now)
+			s.known++
+			s.sum += r
+			s.most = max(s.most, r)
+		}
+	}
+	s.guess = 64 << 10
+	if s.known > 0 {
+		s.guess = max(s.sum/float64(s.known)/2, 1)
+	}
+	for _, l := range b.lanes {
+		if l.usable() && !l.meter.known() {
+			s.sum += s.guess
+			s.most = max(s.most, s.guess)
+		}
+	}
+}
+
+// interval is the pause between two looks at all lanes.
+func (b *Balancer) interval() time.Duration {
+	return 5*time.Millisecond + time.Duration(len(b.lanes))*20*time.Microsecond
+}
+
+// usable reports whether the lane may be given work.
+func (l *lane) usable() bool { return !l.silent && !l.retiring }
+
+// rate is what the lane is believed to carry, in bytes/s, never 0.
+func (b *Balancer) rate(l *lane) float64 {
+	if l.meter.known() {
+		return max(l.meter.rate(b.now), 1)
+	}
+	return b.survey.guess
+}
+
+// arrived notes n bytes on a lane.
+func (l *lane) arrived(n int, now time.Time) {
+	if l.meter.open {
+		l.gap = max(now.Sub(l.last), l.gap-l.gap/16)
+	}
+	l.got += int64(n)
+	l.partial += int64(n)
+	l.last = now
+	l.meter.add(n, now)
+}
+
+// Plan returns what is to be done now, in order. When nothing has happened
+// since the last call it returns nothing.
+func (b *Balancer) Plan(now time.Time) []Order {
+	b.tick(now)
+	if !b.Done() {
+		b.listen()
+		b.look()
+		for len(b.dirty) > 0 {
+			dirty := b.dirty
+			b.dirty = nil
+			for _, l := range dirty {
+				l.dirty = false
+				if b.byID[l.id] == l {
+					b.fill(l)
+				}
+			}
+		}
+		b.rebalance()
+		b.streams()
+	}
+	orders := b.orders
+	b.orders = nil
+	return orders
+}
+
+// Next is when Plan should be called again though nothing happened; zero
+// means never.
+func (b *Balancer) Next(now time.Time) time.Time {
+	b.tick(now)
+	if b.Done() {
+		return time.Time{}
+	}
+	var next time.Time
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if len(b.timers) > 0 {
+		soonest(b.timers[0].at)
+	}
+	if b.hungry {
+		soonest(b.again)
+	}
+	soonest(b.streamsNext())
+	return next
+}
+
+// fill asks for more on a lane whose queue is getting short.
+func (b *Balancer) fill(l *lane) {
+	if !l.usable() {
+		return
+	}
+	goal := b.goal(l)
+	for {
+		short := goal - float64(l.owed())
+		if short < goal/4 || short <= 0 {
+			return
+		}
+		if b.free.count == 0 {
+			b.releaseSilent()
+		}
+		if b.free.count == 0 {
+			b.noteHunger(l)
+			return
+		}
+		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l))
+		if n <= 0 {
+			b.noteHunger(l)
+			return
+		}
+		b.ask(l, b.pick(l, int(n)))
+	}
+}
+
+// goal is how many bytes should be outstanding on a lane.
+func (b *Balancer) goal(l *lane) float64 {
+	if !l.meter.known() {
+		return min(firstWork, float64(b.left)/float64(len(b.lanes)))
+	}
+	g := l.meter.high(b.now) * max(2*l.rtt, ahead).Seconds()
+	if b.now.Sub(l.meter.grew) < max(4*l.rtt, 200*time.Millisecond) {
+		g = max(2*g, firstWork)
+	}
+	return max(g, 1)
+}
+
+// fair is how many segments more a lane may have so that it does not finish
+// later than all together would, give or take one segment on the fastest.
+func (b *Balancer) fair(l *lane) int64 {
+	s := &b.survey
+	seg := float64(b.cfg.SegmentSize)
+	end := float64(b.left)/s.sum + seg/s.most
+	return int64((b.rate(l)*end*(1+1e-9) - float64(l.owed())) / seg)
+}
+
+// pick takes up to n consecutive segments for a lane out of the pool, which is
+// not empty.
+func (b *Balancer) pick(l *lane, n int) Run {
+	at := l.cursor
+	if at < 0 || at >= b.segs || !b.free.has(at) {
+		gap := b.free.longest()
+		at = gap.First
+		if b.cursors[at] > 0 && gap.Count > 1 {
+			at += gap.Count / 2
+		}
+	}
+	r := Run{at, b.free.run(at, n)}
+	b.free.take(r.First, r.End())
+	b.setCursor(l, r.End())
+	return r
+}
+
+// ask sends a request for a run that the caller has taken for the lane.
+func (b *Balancer) ask(l *lane, run Run) {
+	r := newRequest(l.nextID, run)
+	l.nextID++
+	for i := range r.state {
+		r.state[i] = wanted
+	}
+	b.enqueue(l, r)
+	b.orders = append(b.orders, Order{Kind: Ask, Lane: l.id, Server: l.server.no, ID: r.id, Run: run})
+}
