@@ -1,0 +1,138 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Finish makes the finished file of the part, all segments being had, and returns
+// its path: fsync, rename, fsync of the folder, and only then the state file goes. A
+// crash at any point leaves either both files or the finished one, perhaps with the
+// state file beside it, which Resume and Drop clear away. The error is a *DiskError,
+// ErrExists if there is a file of that name and Overwrite is not set. After an error
+// only Close and Discard make sense.
+func (p *Part) Finish() (string, error) {
+	if p.state == nil {
+		return "", fmt.Errorf("%s is closed already", p.name)
+	}
+	if p.missing > 0 {
+		return "", fmt.Errorf("%s lacks %d segments", p.name, p.missing)
+	}
+	path := filepath.Join(p.dir, p.name)
+	if err := p.mayBecome(path); err != nil {
+		return "", err
+	}
+	if err := p.Checkpoint(); err != nil {
+		return "", err
+	}
+	if err := p.file.Sync(); err != nil {
+		return "", diskError("sync", p.partPath(), err)
+	}
+	if err := p.closeFile(); err != nil { // Windows renames no open file
+		return "", err
+	}
+	if err := retry(func() error { return os.Rename(p.partPath(), path) }); err != nil {
+		return "", diskError("rename to", path, err)
+	}
+	if err := syncDir(p.dir); err != nil {
+		return path, err
+	}
+	err := p.state.remove()
+	p.state = nil
+	return path, err
+}
+
+// mayBecome refuses to replace a file that the caller has not given up.
+func (p *Part) mayBecome(path string) error {
+	if p.Overwrite {
+		return nil
+	}
+	_, err := os.Lstat(path)
+	switch {
+	case err == nil:
+		return diskError("rename to", path, ErrExists)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return diskError("rename to", path, err)
+}
+
+// CheckExisting tells whether there is something at path already, and whether it is
+// a file with the content of m. It compares the size first, then hashes on all
+// cores, no further than the first difference. Errors are *DiskError or those of ctx.
+func CheckExisting(ctx context.Context, path string, m *Manifest) (same, exists bool, err error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, false, nil
+	} else if err != nil {
+		return false, false, diskError("open", path, err)
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) { // a symbolic link to nowhere
+		return false, true, nil
+	}
+	if err != nil {
+		return false, true, diskError("open", path, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != m.layout.Size {
+		return false, true, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, true, diskError("open", path, err)
+	}
+	defer f.Close()
+
+	errDiffers := errors.New("other content")
+	err = scan(ctx, f, m.layout, nil, func(i int, v value) error {
+		if !m.proves(i, v) {
+			return errDiffers
+		}
+		return nil
+	})
+	if err == errDiffers || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, true, nil
+	}
+	return err == nil, true, diskError("read", path, err)
+}
+
+// syncDir makes what has happened to names in dir last, on systems that can.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // has no such call
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil // a folder may be writable and yet not readable
+	}
+	defer d.Close()
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil // not on this file system
+	}
+	return diskError("sync", dir, err)
+}
+
+const (
+	retryFor   = 2 * time.Second
+	retryPause = 50 * time.Millisecond
+)
+
+// retry repeats what fails because another program, an indexer or a virus scanner
+// say, has the file open at the moment. Only Windows minds that.
+func retry(do func() error) error {
+	for waited := time.Duration(0); ; waited += retryPause {
+		err := do()
+		if err == nil || !inUse(err) || waited >= retryFor {
+			return err
+		}
+		time.Sleep(retryPause)
+	}
+}

@@ -1,0 +1,214 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// syncFrom is the size, in bytes, from which a download is worth an fsync of its
+// state file at the start, so that it can be resumed even after a power cut.
+const syncFrom = 16 << 20
+
+// Part is a download in progress: <dir>/<name>.part, written in place, and beside
+// it <name>.part.state, locked for this client alone.
+//
+// WriteSegment may be called from any number of goroutines at once. Everything else
+// belongs to one goroutine, the owner, which marks a segment only when its
+// WriteSegment has returned, and calls Finish, Close or Discard when no WriteSegment
+// is running any more.
+type Part struct {
+	// Overwrite lets Finish replace a file that is already under the final name.
+	Overwrite bool
+
+	dir, name string
+	manifest  *Manifest
+	file      *os.File
+	state     *stateFile // nil after Finish, Close or Discard
+
+	have      bitmap
+	missing   int
+	haveBytes int64
+	dirty     bool // have holds what the state file does not
+}
+
+// Create starts a download from nothing. What an earlier run has left under these
+// names is dropped, symbolic links themselves and not what they lead to; dir is made
+// if it is missing. The name must be a SafeName. Errors are *DiskError: ErrLocked if
+// another client is at it, ErrNoSpace if the file does not fit.
+func Create(dir, name string, m *Manifest) (*Part, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, diskError("create", dir, err)
+	}
+	state, err := openState(filepath.Join(dir, name+stateSuffix), true)
+	if err != nil {
+		return nil, err
+	}
+	p := &Part{
+		dir: dir, name: name, manifest: m, state: state,
+		have: newBitmap(m.layout), missing: m.layout.Count(),
+	}
+	if err := p.create(); err != nil {
+		p.Discard() // the first error is the one to tell
+		return nil, err
+	}
+	return p, nil
+}
+
+// create makes both files, the state being locked and the old content of no use.
+func (p *Part) create() error {
+	if err := p.state.Truncate(0); err != nil {
+		return diskError("write", p.state.path, err)
+	}
+	path := p.partPath()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return diskError("remove", path, err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return diskError("create", path, err)
+	}
+	p.file = f
+	if err := p.reserve(); err != nil {
+		return err
+	}
+	if err := writeState(p.state.File, p.manifest); err != nil {
+		return diskError("write", p.state.path, err)
+	}
+	if p.manifest.layout.Size < syncFrom {
+		return nil
+	}
+	if err := p.state.Sync(); err != nil {
+		return diskError("sync", p.state.path, err)
+	}
+	return syncDir(p.dir)
+}
+
+// reserve sees to it that the file fits on the disk, and sets its size without
+// writing anything.
+func (p *Part) reserve() error {
+	size := p.manifest.layout.Size
+	free, known := freeSpace(p.dir)
+	if need := size - allocated(p.file); known && need > free {
+		err := fmt.Errorf("%w: %d bytes needed, %d free", ErrNoSpace, need, free)
+		return diskError("create", p.partPath(), err)
+	}
+	makeSparse(p.file)
+	return diskError("resize", p.partPath(), p.file.Truncate(size))
+}
+
+// Leftover tells whether there is a part or a state file of an earlier run (or of
+// one that still goes on) for this name.
+func Leftover(dir, name string) bool {
+	for _, suffix := range []string{partSuffix, stateSuffix} {
+		if _, err := os.Lstat(filepath.Join(dir, name+suffix)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Drop removes what an earlier run has left for this name: what is partial, or the
+// state file beside a finished file. It is no error if there is nothing. Errors are
+// *DiskError: ErrLocked if another client is at it.
+func Drop(dir, name string) error {
+	if !Leftover(dir, name) {
+		return nil
+	}
+	state, err := openState(filepath.Join(dir, name+stateSuffix), true)
+	if err != nil {
+		return err
+	}
+	p := &Part{dir: dir, name: name, state: state}
+	return p.Discard()
+}
+
+func (p *Part) partPath() string { return filepath.Join(p.dir, p.name+partSuffix) }
+
+// Name returns the name that the finished file will have in its folder.
+func (p *Part) Name() string { return p.name }
+
+// Manifest returns the hash tree of the file. Any goroutine may call it.
+func (p *Part) Manifest() *Manifest { return p.manifest }
+
+// Have tells whether segment i is had.
+func (p *Part) Have(i int) bool { return p.have.has(i) }
+
+// HaveBytes returns how many bytes of the file are had.
+func (p *Part) HaveBytes() int64 { return p.haveBytes }
+
+// Missing returns how many segments are not had yet.
+func (p *Part) Missing() int { return p.missing }
+
+// WriteSegment writes segment i, which the caller has verified, to its place. Any
+// goroutine may call it, also for the same segment. The error is a *DiskError.
+func (p *Part) WriteSegment(i int, data []byte) error {
+	l := p.manifest.layout
+	if i < 0 || i >= l.Count() || len(data) != l.Len(i) {
+		return fmt.Errorf("segment %d of %d bytes does not exist in %s", i, len(data), p.name)
+	}
+	_, err := p.file.WriteAt(data, l.Offset(i))
+	return diskError("write", p.partPath(), err)
+}
+
+// Mark notes that segment i is had: verified, and its WriteSegment returned.
+func (p *Part) Mark(i int) {
+	if p.have.has(i) {
+		return
+	}
+	p.have.set(i)
+	p.missing--
+	p.haveBytes += int64(p.manifest.layout.Len(i))
+	p.dirty = true
+}
+
+// Checkpoint saves which segments are had, as a hint for Resume. It is one small
+// write, without an fsync, or nothing if nothing is new.
+func (p *Part) Checkpoint() error {
+	if !p.dirty || p.state == nil {
+		return nil
+	}
+	if _, err := p.state.WriteAt(p.have, bitmapOffset(p.manifest)); err != nil {
+		return diskError("write", p.state.path, err)
+	}
+	p.dirty = false
+	return nil
+}
+
+// Close saves what is had and lets go of the files, which stay for Resume. After
+// Finish, Close or Discard it does nothing.
+func (p *Part) Close() error {
+	if p.state == nil {
+		return nil
+	}
+	err := errors.Join(p.Checkpoint(), p.closeFile(), diskError("close", p.state.path, p.state.release()))
+	p.state = nil
+	return err
+}
+
+// closeFile closes the part file if it is open.
+func (p *Part) closeFile() error {
+	if p.file == nil {
+		return nil
+	}
+	err := p.file.Close()
+	p.file = nil
+	return diskError("close", p.partPath(), err)
+}
+
+// Discard removes both files. After Finish, Close or Discard it does nothing.
+func (p *Part) Discard() error {
+	if p.state == nil {
+		return nil
+	}
+	err := p.closeFile()
+	path := p.partPath()
+	if gone := retry(func() error { return os.Remove(path) }); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, diskError("remove", path, gone))
+	}
+	err = errors.Join(err, p.state.remove())
+	p.state = nil
+	return err
+}

@@ -1,0 +1,117 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// FindState returns the names of the downloads in progress in dir, in alphabetical
+// order: those that have a state file. A folder that does not exist has none.
+func FindState(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, diskError("read", dir, err)
+	}
+	var names []string
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), stateSuffix)
+		if ok && name != "" && SafeName(name) == name && e.Type().IsRegular() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Resume goes on with a download that an earlier run has left: it reads back every
+// segment that the state file says is had, on all cores, and keeps those that
+// verify. The error is ErrNoState when there is nothing to go on with, and the
+// caller starts from nothing; a state file without a part file, as a crash at the
+// end of Finish leaves it, is removed then. Other errors are *DiskError: ErrLocked
+// if another client is at it, ErrNotRegular if either file is a symbolic link or
+// something else that is not an ordinary file.
+func Resume(ctx context.Context, dir, name string) (*Part, error) {
+	state, err := openState(filepath.Join(dir, name+stateSuffix), false)
+	if err != nil {
+		return nil, err
+	}
+	p := &Part{dir: dir, name: name, state: state}
+	if err := p.resume(ctx); err != nil {
+		p.dirty = false
+		p.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Part) resume(ctx context.Context) error {
+	if err := p.openPart(); err != nil {
+		return err
+	}
+	info, err := p.state.Stat()
+	if err != nil {
+		return diskError("stat", p.state.path, err)
+	}
+	m, flagged, err := decodeState(p.state, info.Size())
+	var fromDisk *fs.PathError
+	if errors.As(err, &fromDisk) {
+		return diskError("read", p.state.path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrNoState, p.state.path, err)
+	}
+	p.manifest = m
+	p.have, p.missing = newBitmap(m.layout), m.layout.Count()
+	if err := p.reserve(); err != nil {
+		return err
+	}
+	return p.readBack(ctx, flagged)
+}
+
+// openPart opens the part file, if it is an ordinary one.
+func (p *Part) openPart() error {
+	path := p.partPath()
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %s is missing", ErrNoState, path)
+		if removed := p.state.remove(); removed != nil {
+			return removed
+		}
+		p.state = nil
+		return err
+	}
+	if err != nil {
+		return diskError("open", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return diskError("open", path, ErrNotRegular)
+	}
+	if p.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+		return diskError("open", path, err)
+	}
+	opened, err := p.file.Stat()
+	if err != nil || !os.SameFile(info, opened) {
+		return diskError("open", path, errSwapped)
+	}
+	return nil
+}
+
+// readBack marks those of the flagged segments that verify.
+func (p *Part) readBack(ctx context.Context, flagged bitmap) error {
+	var mu sync.Mutex
+	err := scan(ctx, p.file, p.manifest.layout, flagged.has, func(i int, v value) error {
+		if p.manifest.proves(i, v) {
+			mu.Lock()
+			defer mu.Unlock()
+			p.Mark(i)
+		}
+		return nil
+	})
+	p.dirty = true // flagged may hold more
+	return diskError("read", p.partPath(), err)
+}
