@@ -47,13 +47,12 @@ var (
 	// label is a part of a host name (RFC 1123), with the underscore that
 	// many networks use.
 	label = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
-	// number is a last label that only an IPv4 address can have.
+	// number is a port, and a last label that only an IPv4 address can have.
 	number = regexp.MustCompile(`^[0-9]+$`)
 )
 
 // parseHost checks one address and drops its brackets.
 func parseHost(s string) (string, error) {
-	bare := s
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		if inner, ok = strings.CutSuffix(inner, "]"); ok {
 			if ip, err := netip.ParseAddr(inner); err == nil && ip.Is6() {
@@ -61,10 +60,10 @@ func parseHost(s string) (string, error) {
 			}
 		}
 	}
-	if _, err := netip.ParseAddr(bare); err == nil {
-		return bare, nil
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s, nil
 	}
-	if host, port, err := net.SplitHostPort(s); err == nil && host != "" {
+	if host, port, err := net.SplitHostPort(s); err == nil && host != "" && number.MatchString(port) {
 		return "", errorf("%s has a port in it, want %s here and %s in --ports/-p", quote(s), quote(host), quote(port))
 	}
 	labels := strings.Split(strings.TrimSuffix(s, "."), ".")

@@ -217,17 +217,22 @@ func (s *Set) collect(table []Flag, args []string) error {
 // missing reports the required flags that were not given, all in one error.
 func (s *Set) missing() error {
 	var names, wants []string
+	help := ""
 	for i := range s.Flags {
 		if f := &s.Flags[i]; f.Required && len(s.given[f.Long].values) == 0 {
 			names = append(names, f.spelled())
-			wants = append(wants, f.spelled()+" "+f.Arg+" ("+f.Help+")")
+			wants = append(wants, "-"+f.Short+" "+f.Arg)
+			help = f.Help
 		}
 	}
 	if names == nil {
 		return nil
 	}
+	if len(names) > 1 {
+		help = s.Name + " --help explains them"
+	}
 	return &Error{Flag: strings.Join(names, ", "), Missing: true,
-		Reason: "required, want " + strings.Join(wants, ", ")}
+		Reason: "required but not given, want " + strings.Join(wants, " ") + " (" + help + ")"}
 }
 
 // reject is the error for a value of f.

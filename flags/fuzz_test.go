@@ -1,0 +1,133 @@
+package flags
+
+import (
+	"flag"
+	"io"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func FuzzPorts(f *testing.F) {
+	for _, s := range []string{"9001", "9001,9002", "9001 9002", "9001-9003", "9001,9003-9005 9010", "1-65535", "9003-9001", "0", ",", "--"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		var ports []int
+		if err := Ports(&ports)([]string{in}); err != nil {
+			if ports != nil || len(err.Error()) > 600 {
+				t.Errorf("%q: got %v, %v", in, ports, err)
+			}
+			return
+		}
+		seen := map[int]bool{}
+		for _, p := range ports {
+			if p < 1 || p > maxPort || seen[p] {
+				t.Errorf("%q: port %d", in, p)
+			}
+			seen[p] = true
+		}
+		if len(ports) == 0 {
+			t.Errorf("%q: no ports and no error", in)
+		}
+	})
+}
+
+func FuzzSize(f *testing.F) {
+	for _, s := range []string{"1", "300kB", "1.5MiB", "2 GB", "9223372036854775807", "9223372036854775808", ".5kB", "-1", "1e9", "٣"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		if v, err := parseSize(in); (err == nil) != (v > 0) {
+			t.Errorf("%q: got %d, %v", in, v, err)
+		}
+	})
+}
+
+func FuzzInterval(f *testing.F) {
+	for _, s := range []string{"2", "0.5", "500ms", "1h30m", "-1", "0", "nan", "inf", "1e300", "0x1p-2", "9223372036"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		v := time.Duration(-1)
+		err := Interval(&v)([]string{in})
+		if (err == nil) != (v > 0) || v > maxDuration || float64(v) >= math.MaxInt64 {
+			t.Errorf("%q: got %v, %v", in, v, err)
+		}
+	})
+}
+
+func FuzzHosts(f *testing.F) {
+	for _, s := range []string{"127.0.0.1", "::1", "[::1]", "a,b", "a:1", "[::1]:2", "fe80::1%eth0", "a..b", "[", ","} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		var hosts []string
+		if Hosts(&hosts)([]string{in}) != nil {
+			return
+		}
+		for _, h := range hosts {
+			if h == "" || strings.ContainsAny(h, "[], \t\n/") {
+				t.Errorf("%q: host %q", in, h)
+			}
+		}
+	})
+}
+
+// FuzzNormalise holds that what comes out is what the standard flag package reads to
+// the end, and that normalising it again changes nothing.
+func FuzzNormalise(f *testing.F) {
+	for _, s := range []string{
+		"-i\x002\x00-p\x009001\x009002\x00-r", "-p9001\x00--interval=2", "--key\x00-h", "--key=-h", "-h", "--", "-\x00-",
+		"-p\x00-1", "-r\x00yes", "-i", "-i\x00", "--=\x00-=", "-p\x009001\x00--\x00x", "---i", "-f\x00-\x00-i=\x00=",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		var v values
+		table := testSet(&v).all()
+		args := strings.Split(in, "\x00")
+		out, err := normalise(table, args)
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q: error of several lines: %v", args, err)
+			}
+			return
+		}
+		fs := flag.NewFlagSet("", flag.ContinueOnError)
+		fs.SetOutput(io.Discard)
+		now := ""
+		for i := range table {
+			fs.Var(&collector{flag: &table[i], now: &now}, table[i].Long, "")
+		}
+		if err := fs.Parse(out); err != nil || fs.NArg() > 0 {
+			t.Errorf("%q -> %q: the flag package says %v, %q left", args, out, err, fs.Args())
+		}
+		again, err := normalise(table, out)
+		if err != nil || !reflect.DeepEqual(again, out) {
+			t.Errorf("%q -> %q -> %q, %v", args, out, again, err)
+		}
+	})
+}
+
+func FuzzConfig(f *testing.F) {
+	for _, s := range []string{"interval 2\n", "# c\nports 9001 9002\nresume\n", "\ufeffkey a#b # c", "i 2", "interval", "x y", "\x00", "config c"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		var v values
+		table := testSet(&v).all()
+		source := ""
+		err := parseConfig(table, "x.conf", &source, strings.NewReader(in), func(name, value string) error {
+			if f := lookup(table, name); f == nil || f.Long != name || value == "" || !strings.HasPrefix(source, "file x.conf line ") {
+				t.Errorf("%q: set(%q, %q) from %q", in, name, value, source)
+			}
+			return nil
+		})
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: error of several lines: %v", in, err)
+		}
+	})
+}
