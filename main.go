@@ -1,0 +1,150 @@
+// Braid downloads one file from many servers at once. The same binary is
+// server or client: see mode.go for how it is told which, exit.go for the exit
+// codes.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"braid/client"
+	"braid/flags"
+	"braid/report"
+	"braid/server"
+	"braid/transport"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+// run does what argv asks for and returns the exit code. argv[0] is the name
+// under which the program was started.
+func run(argv []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks for an orderly end, the second one kills at once.
+	defer context.AfterFunc(ctx, stop)()
+	return exit(os.Stdout, os.Stderr, dispatch(ctx, argv))
+}
+
+// dispatch chooses the mode and runs it.
+func dispatch(ctx context.Context, argv []string) error {
+	chosen, args, err := chooseMode(argv, os.Getenv(modeEnv))
+	if err != nil {
+		return err
+	}
+	registry := transport.Builtin()
+	switch chosen {
+	case modeServer:
+		return runServer(ctx, registry, args)
+	case modeClient:
+		return runClient(ctx, registry, args)
+	case modeDemo:
+		if err := noArguments(modeDemo, demoUsage, args); err != nil {
+			return err
+		}
+		return runDemo(ctx, os.Stdout, os.Stderr)
+	case modeVersion:
+		if err := noArguments(modeVersion, versionUsage, args); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(os.Stdout, versionLine())
+		return err
+	default:
+		return help(registry, args)
+	}
+}
+
+func runServer(ctx context.Context, registry *transport.Registry, args []string) error {
+	cfg, err := server.ParseFlags(args, registry.Names())
+	if err != nil {
+		return err
+	}
+	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine)
+	if err != nil {
+		return err
+	}
+	err = server.Run(ctx, cfg, server.Env{
+		Stdin:     os.Stdin,
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		Transport: carrier,
+	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // a signal is the ordinary end of a server
+	}
+	return err
+}
+
+func runClient(ctx context.Context, registry *transport.Registry, args []string) error {
+	cfg, err := client.ParseFlags(args, registry.Names())
+	if err != nil {
+		return err
+	}
+	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine)
+	if err != nil {
+		return err
+	}
+	width, terminal := report.Terminal(os.Stderr)
+	return client.Run(ctx, cfg, client.Env{
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		Transport: carrier,
+		Terminal:  func() (int, bool) { return width(), terminal },
+	})
+}
+
+// newTransport makes the transport that the flags name.
+func newTransport(registry *transport.Registry, name, key string, keyShown bool) (transport.Transport, error) {
+	if keyShown {
+		warn("every process list shows a key on the command line, better give it as BRAID_KEY")
+	}
+	return registry.New(name, transport.Options{Key: key, Warn: warn})
+}
+
+// warn tells the user something in a line.
+func warn(text string) { fmt.Fprintf(os.Stderr, "braid: %s\n", oneLine(text)) }
+
+// help prints the usage text of the program, or of the mode that args name.
+func help(registry *transport.Registry, args []string) error {
+	text := usage
+	if len(args) > 0 {
+		askHelp := []string{"--help"}
+		var err error
+		switch mode(args[0]) {
+		case modeServer:
+			_, err = server.ParseFlags(askHelp, registry.Names())
+		case modeClient:
+			_, err = client.ParseFlags(askHelp, registry.Names())
+		case modeDemo:
+			text = demoUsage
+		case modeVersion:
+			text = versionUsage
+		case modeHelp, "-h", "--help":
+		default:
+			return &flags.Error{Flag: "help", Value: args[0], Reason: "unknown mode, want server, client, demo or version"}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(os.Stdout, text)
+	return err
+}
+
+// noArguments is for modes without flags.
+func noArguments(m mode, text string, args []string) error {
+	for _, a := range args {
+		if a == "-h" || a == "--help" {
+			return &flags.ErrHelp{Text: text}
+		}
+	}
+	if len(args) > 0 {
+		return &flags.Error{Value: args[0], Reason: fmt.Sprintf("braid %s takes no flags and no words", m)}
+	}
+	return nil
+}
