@@ -30,7 +30,7 @@ type riffChunk struct {
 func parseRIFF(data []byte, offset int) ([]riffChunk, error) {
 	var chunks []riffChunk
 	for at := 0; at < len(data); {
-		if offset+at&^1 != offset+at {
+		if (offset+at)%2 != 0 {
 			return nil, fmt.Errorf("chunk at odd offset %d", offset+at)
 		}
 		if len(data)-at < 8 {
