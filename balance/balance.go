@@ -97,10 +97,12 @@ type Balancer struct {
 	wasted int64
 	extra  map[int]int // segments held by more than one lane: how many more
 
-	lanes   []*lane // in the order in which they joined
-	byID    map[Lane]*lane
-	servers map[int]*server
-	cursors map[int]int // how many lanes would go on at this segment
+	lanes      []*lane // in the order in which they joined
+	byID       map[Lane]*lane
+	servers    map[int]*server
+	serverList []*server   // in the order in which they were first seen
+	tend       time.Time   // when to look at the streams again
+	cursors    map[int]int // how many lanes would go on at this segment
 
 	now    time.Time
 	dirty  []*lane // lanes whose queue may need filling
@@ -150,8 +152,9 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 	}
 	s := b.servers[serverNo]
 	if s == nil {
-		s = &server{no: serverNo}
+		s = &server{no: serverNo, want: b.cfg.MinStreams}
 		b.servers[serverNo] = s
+		b.serverList = append(b.serverList, s)
 	}
 	l := &lane{id: id, server: s, joined: now, rtt: rtt, cursor: -1, nextID: 1}
 	b.byID[id] = l
@@ -199,7 +202,7 @@ func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	if l.silent {
 		b.revive(l)
 	}
-	l.server.received(l, n)
+	l.server.received(n)
 	l.arrived(n, now)
 	b.touch(l)
 }

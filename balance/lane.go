@@ -25,7 +25,10 @@ type lane struct {
 	probes   int
 	probed   time.Time
 	quietAt  time.Time // since when it is silent
-	retiring bool
+	retiring bool      // to be closed once its server has sent the rest
+	retired  time.Time
+	fresh    int64 // bytes received since a lane to the same server fell silent
+	hungry   bool
 	dirty    bool
 	timed    bool
 	got      int64 // bytes received

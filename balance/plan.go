@@ -67,6 +67,7 @@ func (l *lane) arrived(n int, now time.Time) {
 		l.gap = max(now.Sub(l.last), l.gap-l.gap/16)
 	}
 	l.got += int64(n)
+	l.fresh += int64(n)
 	l.partial += int64(n)
 	l.last = now
 	l.meter.add(n, now)
@@ -79,22 +80,29 @@ func (b *Balancer) Plan(now time.Time) []Order {
 	if !b.Done() {
 		b.listen()
 		b.look()
-		for len(b.dirty) > 0 {
-			dirty := b.dirty
-			b.dirty = nil
-			for _, l := range dirty {
-				l.dirty = false
-				if b.byID[l.id] == l {
-					b.fill(l)
-				}
-			}
-		}
-		b.rebalance()
+		b.fillDirty()
+		b.feed()
+		b.streams()
+		b.fillDirty()
 		b.streams()
 	}
 	orders := b.orders
 	b.orders = nil
 	return orders
+}
+
+// fillDirty sees to the lanes to which something has happened.
+func (b *Balancer) fillDirty() {
+	for len(b.dirty) > 0 {
+		dirty := b.dirty
+		b.dirty = nil
+		for _, l := range dirty {
+			l.dirty = false
+			if b.byID[l.id] == l {
+				b.fill(l)
+			}
+		}
+	}
 }
 
 // Next is when Plan should be called again though nothing happened; zero

@@ -8,7 +8,8 @@ import (
 const (
 	leastSilence = 250 * time.Millisecond
 	firstByte    = time.Second
-	gaps         = 4 // usual gaps between bytes that make a silence
+	readSize     = 64 << 10 // bytes that the caller may collect before it reports them
+	gaps         = 4        // usual gaps between bytes that make a silence
 )
 
 // timerHeap holds one entry a lane that has work: when to look whether it is
@@ -46,6 +47,10 @@ func (b *Balancer) deadline(l *lane) time.Time {
 		since = l.busy
 	}
 	limit := max(leastSilence, 4*l.rtt, gaps*l.gap)
+	if r := l.meter.fast.value(0, fastHalf); r > 0 {
+		// What was under way at the best rate takes longer at this one.
+		limit = max(limit, seconds((l.meter.peak*l.rtt.Seconds()+readSize)/r))
+	}
 	switch {
 	case l.got == 0:
 		limit = max(firstByte, 4*l.rtt)
@@ -83,12 +88,15 @@ func (b *Balancer) fallSilent(l *lane) {
 	l.silent, l.released = true, false
 	l.probes, l.quietAt = 0, b.now
 	b.survey.stale = true
+	for _, o := range l.server.lanes {
+		o.fresh = 0
+	}
 }
 
 // probe orders a probe and returns when the next one is due. The pause is
 // short at first, so that a path that is well again is found quickly.
 func (b *Balancer) probe(l *lane) time.Time {
-	pause := max(leastSilence, 2*l.rtt)
+	pause := max(leastSilence, 3*l.rtt)
 	if l.probes >= 20 {
 		pause = min(pause<<min(l.probes-19, 8), 5*time.Second)
 	}

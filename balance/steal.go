@@ -1,14 +1,195 @@
 package balance
 
-// noteHunger remembers that a lane could do with work when the pool has none.
+import (
+	"container/heap"
+	"slices"
+	"time"
+)
+
+const (
+	lead      = 20 * time.Millisecond // how long before it runs dry a lane looks for work
+	worthwile = 0.005                 // seconds a take-over must gain
+	sendQueue = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
+)
+
+// noteHunger remembers that a lane could do with work when there is none for
+// it in the pool.
 func (b *Balancer) noteHunger(l *lane) {
+	l.hungry = true
 	if !b.hungry {
 		b.hungry = true
 		b.again = b.now
 	}
 }
 
-// rebalance gives lanes that are about to run dry work of those that would
-// finish last.
-func (b *Balancer) rebalance() {
+// feed has another look at the hungry lanes, now and then.
+func (b *Balancer) feed() {
+	if !b.hungry || b.now.Before(b.again) {
+		return
+	}
+	for _, l := range b.lanes {
+		if l.hungry {
+			l.hungry = false
+			b.touch(l)
+		}
+	}
+	b.hungry = false
+	b.fillDirty()
+	if b.hungry {
+		if b.free.count == 0 {
+			b.takeOver()
+		}
+		b.again = b.now.Add(b.interval())
+	}
+}
+
+// victim is a lane that may lose work.
+type victim struct {
+	l      *lane
+	rate   float64
+	req    *request // where its last segment is that nobody else holds
+	at     int      // that segment's index
+	behind int64    // bytes that come after it on the lane
+	end    float64  // seconds until it is there
+}
+
+type victims []victim
+
+func (h victims) Len() int           { return len(h) }
+func (h victims) Less(i, j int) bool { return h[i].end > h[j].end }
+func (h victims) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *victims) Push(x any)        { *h = append(*h, x.(victim)) }
+func (h *victims) Pop() any {
+	old := *h
+	v := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return v
+}
+
+// takeOver gives lanes that are about to run dry work of those that would
+// finish last, so that all finish together.
+func (b *Balancer) takeOver() {
+	var thieves []*lane
+	var last victims
+	var owed, sum float64
+	for _, l := range b.lanes {
+		if l.silent {
+			continue
+		}
+		rate := b.rate(l)
+		owed += float64(l.owed())
+		if !l.retiring {
+			sum += rate
+			if float64(l.owed())/rate < (l.rtt + lead).Seconds() {
+				thieves = append(thieves, l)
+			}
+		}
+		if v, ok := b.victim(l, rate); ok {
+			last = append(last, v)
+		}
+	}
+	if len(thieves) == 0 || len(last) == 0 {
+		return
+	}
+	level := owed / sum
+	heap.Init(&last)
+	slices.SortStableFunc(thieves, func(a, c *lane) int {
+		switch ra, rc := b.rate(a), b.rate(c); {
+		case ra > rc:
+			return -1
+		case ra < rc:
+			return 1
+		}
+		return 0
+	})
+	for _, t := range thieves {
+		for range 4 {
+			if len(last) == 0 || !b.takeFrom(&last[0], t, level) {
+				break
+			}
+			if v, ok := b.victim(last[0].l, last[0].rate); ok {
+				last[0] = v
+				heap.Fix(&last, 0)
+			} else {
+				heap.Pop(&last)
+			}
+		}
+	}
+}
+
+// victim finds the last segment on a lane that no other lane holds.
+func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
+	behind := int64(0)
+	for j := len(l.reqs) - 1; j >= 0; j-- {
+		r := l.reqs[j]
+		for i := r.keep - 1; i >= 0; i-- {
+			seg := r.run.First + i
+			if r.state[i]&wanted != 0 && b.extra[seg] == 0 {
+				end := float64(max(l.owed()-behind, 1)) / rate
+				return victim{l, rate, r, i, behind, end}, true
+			}
+			if r.state[i]&landed == 0 {
+				behind += b.size(seg)
+			}
+		}
+	}
+	return victim{}, false
+}
+
+// takeFrom moves work from the end of v's queue to t, if that gains time, and
+// reports whether it did. What v's server has not sent yet is cancelled there;
+// of the rest a duplicate is asked for.
+func (b *Balancer) takeFrom(v *victim, t *lane, level float64) bool {
+	if v.l == t {
+		return false
+	}
+	seg := float64(b.cfg.SegmentSize)
+	rate := b.rate(t)
+	start := max(float64(t.owed())/rate, t.rtt.Seconds())
+	if start >= v.end {
+		return false
+	}
+	x := (v.end - start) / (1/rate + 1/v.rate)
+	x = min(x, max(seg, min(rate*(level-start), v.rate*(v.end-level))))
+	n := max(1, int(x/seg))
+
+	here := float64(v.l.owed() - v.behind)
+	sent := min(sendQueue+v.rate*(v.l.rtt+lead).Seconds(), here)
+	if unsent := int((here - sent) / seg); unsent > 0 {
+		n = b.solo(v, min(n, unsent))
+		if v.end-(start+float64(n)*seg/rate) < worthwile {
+			return false
+		}
+		first := v.req.run.First + v.at + 1 - n
+		b.cut(v.l, v.req, v.at+1-n)
+		b.free.take(first, first+n)
+		b.ask(t, Run{first, n})
+		return true
+	}
+	n = b.solo(v, n)
+	first := v.req.run.First + v.at + 1 - n
+	size := float64(b.size(first + n - 1))
+	if v.end*0.8-(start+(float64(n-1)*seg+size)/rate) < worthwile || !b.mayDuplicate(n) {
+		return false
+	}
+	for s := first; s < first+n; s++ {
+		b.extra[s]++
+	}
+	b.ask(t, Run{first, n})
+	return true
+}
+
+// solo is how many segments up to v's last one, at most n, v holds alone.
+func (b *Balancer) solo(v *victim, n int) int {
+	k := 1
+	for k < n && v.at-k >= v.req.upto && v.req.state[v.at-k]&wanted != 0 && b.extra[v.req.run.First+v.at-k] == 0 {
+		k++
+	}
+	return k
+}
+
+// mayDuplicate reports whether n segments more may be under way twice.
+func (b *Balancer) mayDuplicate(n int) bool {
+	most := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(len(b.servers)))
+	return b.wasted+int64(len(b.extra)+n)*b.cfg.SegmentSize <= most
 }
