@@ -1,40 +1,608 @@
 package segment
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
-func TestWholeDownload(t *testing.T) {
-	data := bytes.Repeat([]byte("0123456789abcdef!"), 10000)
-	m, err := Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil)
+// create starts a download; the test ends it if it does not end by itself.
+func create(t *testing.T, dir string, m *Manifest) *Part {
+	t.Helper()
+	p, err := Create(dir, "film.avi", m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	p, err := Create(dir, "a.bin", m)
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func resume(t *testing.T, dir string) *Part {
+	t.Helper()
+	p, err := Resume(context.Background(), dir, "film.avi")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := m.Layout()
-	for i := range l.Count() {
-		seg := data[l.Offset(i):][:l.Len(i)]
-		if !m.Verify(i, seg) {
-			t.Fatalf("segment %d does not verify", i)
-		}
-		if err := p.WriteSegment(i, seg); err != nil {
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// fetch writes and marks the given segments.
+func fetch(t *testing.T, p *Part, data []byte, segments ...int) {
+	t.Helper()
+	for _, i := range segments {
+		if err := p.WriteSegment(i, piece(data, p.Manifest().Layout(), i)); err != nil {
 			t.Fatal(err)
 		}
 		p.Mark(i)
 	}
+}
+
+// upTo returns the numbers from 0 to n-1.
+func upTo(n int) (list []int) {
+	for i := range n {
+		list = append(list, i)
+	}
+	return list
+}
+
+// files returns what is in dir.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// holds checks that dir holds these files and nothing else.
+func holds(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	if got := files(t, dir); !slices.Equal(got, want) {
+		t.Errorf("the folder holds %q, want %q", got, want)
+	}
+}
+
+// content checks what is in a file.
+func content(t *testing.T, path string, want []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s has other content than it should", path)
+	}
+}
+
+func TestDownload(t *testing.T) {
+	for _, size := range []int{0, 1, 16 << 10, 16<<10 + 1, 300_001, 17 << 20} {
+		data := random(size)
+		m := manifestOf(t, data)
+		l := m.Layout()
+		dir := filepath.Join(t.TempDir(), "made", "here")
+		p := create(t, dir, m)
+		holds(t, dir, "film.avi.part", "film.avi.part.state")
+		if p.Missing() != l.Count() || p.HaveBytes() != 0 {
+			t.Errorf("%d bytes: starts with %d segments missing, %d bytes had", size, p.Missing(), p.HaveBytes())
+		}
+		if l.Count() > 0 {
+			if _, err := p.Finish(); err == nil {
+				t.Fatalf("%d bytes: finished with nothing had", size)
+			}
+		}
+		for i := l.Count() - 1; i >= 0; i-- {
+			if p.Have(i) {
+				t.Errorf("%d bytes: segment %d is had beforehand", size, i)
+			}
+			fetch(t, p, data, i, i) // had twice counts once
+			if !p.Have(i) || p.Missing() != i || p.HaveBytes() != l.Size-l.Offset(i) {
+				t.Errorf("%d bytes: with segment %d had, %d missing, %d bytes had", size, i, p.Missing(), p.HaveBytes())
+			}
+		}
+		path, err := p.Finish()
+		if err != nil || path != filepath.Join(dir, "film.avi") {
+			t.Fatalf("%d bytes: Finish() = %s, %v", size, path, err)
+		}
+		content(t, path, data)
+		holds(t, dir, "film.avi")
+		if err := errors.Join(p.Close(), p.Discard(), p.Checkpoint()); err != nil {
+			t.Error(err)
+		}
+		holds(t, dir, "film.avi")
+	}
+}
+
+func TestSegmentsAreWrittenInParallel(t *testing.T) {
+	data := random(2 << 20)
+	m := manifestOf(t, data)
+	dir := t.TempDir()
+	p := create(t, dir, m)
+	count := m.Layout().Count()
+	written := make(chan int)
+	var writers sync.WaitGroup
+	for w := range 8 {
+		writers.Go(func() {
+			for i := w; i < count; i += 8 {
+				if err := p.WriteSegment(i, piece(data, m.Layout(), i)); err != nil {
+					t.Error(err)
+				}
+				written <- i
+			}
+		})
+	}
+	for range count {
+		p.Mark(<-written)
+		if err := p.Checkpoint(); err != nil {
+			t.Error(err)
+		}
+	}
+	writers.Wait()
 	path, err := p.Finish()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(path)
-	if err != nil || !bytes.Equal(got, data) {
-		t.Fatalf("finished file differs (%v)", err)
+	content(t, path, data)
+}
+
+func TestWriteSegmentRefuses(t *testing.T) {
+	data := random(100_000)
+	p := create(t, t.TempDir(), manifestOf(t, data))
+	for name, err := range map[string]error{
+		"-1":        p.WriteSegment(-1, data[:16<<10]),
+		"beyond":    p.WriteSegment(7, data[:16<<10]),
+		"too short": p.WriteSegment(0, data[:16<<10-1]),
+		"too long":  p.WriteSegment(6, data[:16<<10]),
+	} {
+		if err == nil {
+			t.Errorf("segment %s is written", name)
+		}
+	}
+}
+
+func TestInterruptAndResume(t *testing.T) {
+	for _, size := range []int{0, 1, 16<<10 + 1, 300_001} {
+		data := random(size)
+		m := manifestOf(t, data)
+		dir := t.TempDir()
+		p := create(t, dir, m)
+		half := m.Layout().Count() / 2
+		fetch(t, p, data, upTo(half)...)
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, dir, "film.avi.part", "film.avi.part.state")
+		if names, err := FindState(dir); err != nil || !slices.Equal(names, []string{"film.avi"}) {
+			t.Errorf("in progress: %q, %v", names, err)
+		}
+
+		p = resume(t, dir)
+		if p.Name() != "film.avi" || p.Manifest().Root() != m.Root() || p.Manifest().Layout() != m.Layout() {
+			t.Errorf("%d bytes: another download is resumed", size)
+		}
+		if p.Missing() != m.Layout().Count()-half || p.HaveBytes() != m.Layout().RunBytes(Run{0, half}) {
+			t.Errorf("%d bytes: %d missing, %d bytes had", size, p.Missing(), p.HaveBytes())
+		}
+		for i := range m.Layout().Count() {
+			if p.Have(i) != (i < half) {
+				t.Errorf("%d bytes: segment %d had: %t", size, i, p.Have(i))
+			} else if i >= half {
+				fetch(t, p, data, i)
+			}
+		}
+		path, err := p.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content(t, path, data)
+		holds(t, dir, "film.avi")
+	}
+}
+
+// What is on disk, flagged, and verifies is had, and nothing else: segments are
+// written or not, flagged or not, damaged or not, and the file may be cut or grown.
+func TestResumeBelievesOnlyWhatVerifies(t *testing.T) {
+	data := random(300_001)
+	m := manifestOf(t, data)
+	l := m.Layout()
+	root := t.TempDir()
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp(root, "")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		p, err := Create(dir, "film.avi", m)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want := make([]bool, l.Count())
+		for i := range want {
+			seg := bytes.Clone(piece(data, l, i))
+			how := rapid.SampledFrom([]string{"good", "missing", "damaged", "unflagged"}).Draw(rt, "segment")
+			if how == "damaged" {
+				seg[rapid.IntRange(0, len(seg)-1).Draw(rt, "byte")] ^= 4
+			}
+			if how != "missing" {
+				if err := p.WriteSegment(i, seg); err != nil {
+					rt.Fatal(err)
+				}
+			}
+			if how != "unflagged" {
+				p.Mark(i)
+			}
+			want[i] = how == "good"
+		}
+		if err := p.Close(); err != nil {
+			rt.Fatal(err)
+		}
+		length := rapid.Int64Range(0, 2*l.Size).Draw(rt, "length")
+		if err := os.Truncate(p.partPath(), length); err != nil {
+			rt.Fatal(err)
+		}
+
+		for range 2 { // the second time from what the first one has saved
+			p, err = Resume(context.Background(), dir, "film.avi")
+			if err != nil {
+				rt.Fatal(err)
+			}
+			var bytesHad int64
+			missing := 0
+			for i := range want {
+				want[i] = want[i] && l.Offset(i)+int64(l.Len(i)) <= length
+				if p.Have(i) != want[i] {
+					rt.Fatalf("segment %d had: %t, want %t", i, p.Have(i), want[i])
+				}
+				if want[i] {
+					bytesHad += int64(l.Len(i))
+				} else {
+					missing++
+				}
+			}
+			if p.HaveBytes() != bytesHad || p.Missing() != missing {
+				rt.Fatalf("%d bytes had, %d segments missing; want %d, %d", p.HaveBytes(), p.Missing(), bytesHad, missing)
+			}
+			if info, err := p.file.Stat(); err != nil || info.Size() != l.Size {
+				rt.Fatalf("the part file has not its size: %v, %v", info, err)
+			}
+			if err := p.Close(); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+func TestCheckpointIsWhatResumes(t *testing.T) {
+	data := random(300_001)
+	dir := t.TempDir()
+	p := create(t, dir, manifestOf(t, data))
+	fetch(t, p, data, 1, 3)
+	if err := p.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, p, data, 5)
+	p.dirty = false // as if killed now
+	p.Close()
+	p = resume(t, dir)
+	for i := range p.Manifest().Layout().Count() {
+		if p.Have(i) != (i == 1 || i == 3) {
+			t.Errorf("segment %d had: %t", i, p.Have(i))
+		}
+	}
+}
+
+func TestResumeCancelledKeepsTheState(t *testing.T) {
+	data := random(300_001)
+	dir := t.TempDir()
+	p := create(t, dir, manifestOf(t, data))
+	fetch(t, p, data, 0, 1, 2)
+	p.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Resume(ctx, dir, "film.avi"); err != context.Canceled {
+		t.Fatalf("got %v", err)
+	}
+	if p := resume(t, dir); p.Missing() != p.Manifest().Layout().Count()-3 {
+		t.Errorf("%d segments missing afterwards", p.Missing())
+	}
+}
+
+func TestNothingToResume(t *testing.T) {
+	data := random(300_001)
+	m := manifestOf(t, data)
+	for name, spoil := range map[string]func(part, state string) error{
+		"never begun":    func(part, state string) error { return errors.Join(os.Remove(part), os.Remove(state)) },
+		"no state":       func(_, state string) error { return os.Remove(state) },
+		"no part":        func(part, _ string) error { return os.Remove(part) },
+		"empty state":    func(_, state string) error { return os.Truncate(state, 0) },
+		"torn state":     func(_, state string) error { return os.Truncate(state, bitmapOffset(m)-1) },
+		"not a state":    func(_, state string) error { return os.WriteFile(state, random(5000), 0o644) },
+		"flipped header": func(_, state string) error { return flipAt(state, 30) },
+		"flipped value":  func(_, state string) error { return flipAt(state, stateValues+40) },
+		"flipped sum":    func(_, state string) error { return flipAt(state, stateSum) },
+		"other version":  func(_, state string) error { return flipAt(state, stateStart+7) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := create(t, dir, m)
+			fetch(t, p, data, 0, 1)
+			p.Close()
+			if err := spoil(p.partPath(), p.partPath()+".state"); err != nil {
+				t.Fatal(err)
+			}
+			if p, err := Resume(context.Background(), dir, "film.avi"); !errors.Is(err, ErrNoState) || p != nil {
+				t.Fatalf("got %v", err)
+			}
+			// The files are free again, and a new beginning sweeps them away.
+			p = create(t, dir, m)
+			if p.HaveBytes() != 0 {
+				t.Errorf("%d bytes had at a new beginning", p.HaveBytes())
+			}
+			fetch(t, p, data, upTo(m.Layout().Count())...)
+			path, err := p.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			content(t, path, data)
+			holds(t, dir, "film.avi")
+		})
+	}
+}
+
+func flipAt(path string, at int) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	b[at] ^= 1
+	return os.WriteFile(path, b, 0o644)
+}
+
+func TestCreateStartsFromNothing(t *testing.T) {
+	data := random(300_001)
+	m := manifestOf(t, data)
+	dir := t.TempDir()
+	p := create(t, dir, m)
+	fetch(t, p, data, 0, 1, 2)
+	p.Close()
+
+	other := random(100_000)
+	p = create(t, dir, manifestOf(t, other))
+	content(t, p.partPath(), make([]byte, len(other)))
+	p.Close()
+	if p := resume(t, dir); p.Manifest().Root() != manifestOf(t, other).Root() || p.HaveBytes() != 0 {
+		t.Error("something of the old download is left")
+	}
+}
+
+func TestLeftoverDropDiscard(t *testing.T) {
+	m := manifestOf(t, random(300_001))
+	dir := t.TempDir()
+	bystanders := []string{"film.avi", "film.avi.party", "other.part"}
+	for _, name := range bystanders {
+		writeFile(t, filepath.Join(dir, name), []byte(name))
+	}
+	alone := func(when string) {
+		t.Helper()
+		if Leftover(dir, "film.avi") {
+			t.Errorf("%s: something is left over", when)
+		}
+		holds(t, dir, bystanders...)
+	}
+	alone("before")
+	if err := Drop(dir, "film.avi"); err != nil {
+		t.Errorf("nothing to drop: %v", err)
+	}
+
+	p := create(t, dir, m)
+	if !Leftover(dir, "film.avi") {
+		t.Error("a download leaves nothing")
+	}
+	if err := p.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	alone("after Discard")
+
+	create(t, dir, m).Close()
+	if err := Drop(dir, "film.avi"); err != nil {
+		t.Fatal(err)
+	}
+	alone("after Drop")
+
+	for _, suffix := range []string{".part", ".part.state"} {
+		writeFile(t, filepath.Join(dir, "film.avi"+suffix), nil)
+		if !Leftover(dir, "film.avi") {
+			t.Errorf("a lone %s is overlooked", suffix)
+		}
+		if err := Drop(dir, "film.avi"); err != nil {
+			t.Fatal(err)
+		}
+		alone("after Drop of a lone " + suffix)
+	}
+	if err := Drop(filepath.Join(dir, "none"), "film.avi"); err != nil {
+		t.Errorf("no folder: %v", err)
+	}
+}
+
+func TestFindState(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b.part.state", "a.avi.part.state", "a.avi.part", "c.part", ".part.state", "..part.state", "CON.part.state", "d.state"} {
+		writeFile(t, filepath.Join(dir, name), nil)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.part.state"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := FindState(dir); err != nil || !slices.Equal(names, []string{"a.avi", "b"}) {
+		t.Errorf("found %q, %v", names, err)
+	}
+	if names, err := FindState(filepath.Join(dir, "none")); err != nil || len(names) > 0 {
+		t.Errorf("no folder: %q, %v", names, err)
+	}
+	var disk *DiskError
+	if _, err := FindState(filepath.Join(dir, "c.part")); !errors.As(err, &disk) {
+		t.Errorf("a file for a folder: %v", err)
+	}
+}
+
+// refused checks that the download is locked, whatever one tries.
+func refused(t *testing.T, dir string, m *Manifest) {
+	t.Helper()
+	_, createErr := Create(dir, "film.avi", m)
+	_, resumeErr := Resume(context.Background(), dir, "film.avi")
+	for op, err := range map[string]error{"Create": createErr, "Resume": resumeErr, "Drop": Drop(dir, "film.avi")} {
+		var disk *DiskError
+		if !errors.Is(err, ErrLocked) || !errors.As(err, &disk) {
+			t.Errorf("%s: got %v, want ErrLocked", op, err)
+		}
+	}
+	holds(t, dir, "film.avi.part", "film.avi.part.state")
+}
+
+func TestSecondClientIsRefused(t *testing.T) {
+	data := random(100_000)
+	m := manifestOf(t, data)
+	dir := t.TempDir()
+	p := create(t, dir, m)
+	fetch(t, p, data, upTo(m.Layout().Count())...)
+	refused(t, dir, m)
+	p.Close()
+	p = resume(t, dir)
+	refused(t, dir, m)
+	if p.Missing() != 0 {
+		t.Fatalf("the attempts have cost %d segments", p.Missing())
+	}
+	other, err := Create(dir, "other.avi", m)
+	if err != nil {
+		t.Fatalf("another download beside it: %v", err)
+	}
+	if err := other.Discard(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOtherProcess(t *testing.T) {
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childDir+"="+dir)
+	child.Stderr = os.Stderr
+	stdin, err := child.StdinPipe() // held open: the child waits on it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer child.Process.Kill()
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	data := pattern(childSize)
+	m := manifestOf(t, data)
+	refused(t, dir, m)
+
+	child.Process.Kill()
+	child.Wait()
+	p := resume(t, dir)
+	count := m.Layout().Count()
+	if p.Manifest().Root() != m.Root() || p.Missing() != count-count/2 {
+		t.Errorf("after a kill %d of %d segments are missing", p.Missing(), count)
+	}
+}
+
+// A path that leads through a file fails for root as well.
+func TestDiskErrors(t *testing.T) {
+	m := manifestOf(t, random(100_000))
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	writeFile(t, file, nil)
+	_, inFile := Create(file, "film.avi", m)
+	_, below := Create(filepath.Join(file, "sub"), "film.avi", m)
+
+	taken := filepath.Join(dir, "taken")
+	if err := os.MkdirAll(filepath.Join(taken, "film.avi.part", "full"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, overFolder := Create(taken, "film.avi", m)
+	holds(t, taken, "film.avi.part")
+
+	closed := create(t, filepath.Join(dir, "closed"), m)
+	closed.file.Close()
+	for name, err := range map[string]error{
+		"a file for a folder": inFile,
+		"a folder in a file":  below,
+		"a folder for a part": overFolder,
+		"Drop of a folder":    Drop(taken, "film.avi"),
+		"a closed file":       closed.WriteSegment(0, make([]byte, 16<<10)),
+	} {
+		var disk *DiskError
+		if !errors.As(err, &disk) || disk.Op == "" || disk.Err == nil || !strings.HasPrefix(disk.Path, dir) {
+			t.Errorf("%s: %v is no DiskError", name, err)
+		} else if strings.Count(disk.Error(), disk.Path) != 1 {
+			t.Errorf("%s: %v does not name the path once", name, err)
+		}
+	}
+}
+
+func TestNoSpace(t *testing.T) {
+	dir := t.TempDir()
+	if _, known := freeSpace(dir); !known {
+		t.Log("this system does not tell how much space there is")
+		return
+	}
+	m := &Manifest{layout: Layout{Size: 1 << 62, SegmentSize: 1 << 61}, values: make([]byte, 64)}
+	_, err := Create(dir, "film.avi", m)
+	var disk *DiskError
+	if !errors.Is(err, ErrNoSpace) || !errors.As(err, &disk) {
+		t.Errorf("got %v", err)
+	}
+	holds(t, dir)
+}
+
+func TestFreeSpaceIsOfThatDisk(t *testing.T) {
+	dir := t.TempDir()
+	free, known := freeSpace(dir)
+	if known && free <= 0 {
+		t.Errorf("%d bytes free where the tests write", free)
+	}
+	if _, known := freeSpace(filepath.Join(dir, "none")); known {
+		t.Error("known for a folder that does not exist")
+	}
+}
+
+func TestPartTakesNoSpaceBeforehand(t *testing.T) {
+	data := random(17 << 20)
+	p := create(t, t.TempDir(), manifestOf(t, data))
+	if n := allocated(p.file); n > 1<<20 {
+		t.Errorf("%d bytes taken before the first one came", n)
+	}
+	fetch(t, p, data, upTo(p.Missing())...)
+	if err := p.file.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if n := allocated(p.file); n == 0 {
+		t.Error("nothing taken with all of it written")
 	}
 }
