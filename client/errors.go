@@ -38,9 +38,12 @@ type RefusedError struct{ Reason string }
 func (e *RefusedError) Error() string { return e.Reason }
 
 // InterruptedError is returned when the context was cancelled before the file
-// was complete. Path is the state file that a later run resumes from.
+// was complete. Path is the partial download that a later run resumes from; empty: there is none yet.
 type InterruptedError struct{ Path string }
 
 func (e *InterruptedError) Error() string {
+	if e.Path == "" {
+		return "interrupted before anything was downloaded; -r has nothing to go on from yet"
+	}
 	return fmt.Sprintf("interrupted; the state is saved in %s, -r goes on from there", e.Path)
 }

@@ -1,0 +1,141 @@
+// Package client downloads one file from many servers at once: it seeks them,
+// agrees with them on the content, fetches from each as fast as it is, verifies
+// every segment, and survives whatever they do.
+//
+// One goroutine, in download.loop, owns all state. Each connection has a
+// goroutine that reads, verifies and writes segments, and one that writes
+// requests; they send events to the owner.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"braid/balance"
+	"braid/report"
+	"braid/segment"
+)
+
+// Run downloads the file. It returns nil when the file is under its name and
+// verified, and only after all its goroutines have ended. Errors that have a
+// meaning for the caller are *IntegrityError, *NoServerError, *RefusedError,
+// *InterruptedError and *segment.DiskError.
+func Run(ctx context.Context, cfg Config, env Env) error {
+	d, err := newDownload(cfg, env)
+	if err != nil {
+		return err
+	}
+	defer d.screen.Close()
+	running, cancel := context.WithCancel(ctx)
+	err = d.loop(running)
+	cancel()
+	d.tasks.Wait()
+	d.closeConns()
+	if err != nil {
+		return d.fail(ctx, err)
+	}
+	path := d.complete
+	if path == "" {
+		if path, err = d.content.part.Finish(); err != nil {
+			return d.fail(ctx, err)
+		}
+	}
+	return d.finish(path)
+}
+
+func newDownload(cfg Config, env Env) (*download, error) {
+	now := time.Now()
+	d := &download{
+		cfg: cfg, env: env,
+		events:   make(chan event, 256),
+		lanes:    map[balance.Lane]*conn{},
+		answered: now,
+		view:     view{begun: now, block: now},
+	}
+	_, terminal := env.Terminal()
+	bar := cfg.Progress == "always" || cfg.Progress == "auto" && terminal
+	d.screen = report.NewScreen(env.Stdout, report.NewBar(env.Stderr, func() int { w, _ := env.Terminal(); return w }, bar))
+	d.tell = d.screen.Events()
+	var err error
+	if d.view.out, err = report.NewClient(cfg.Report, d.screen.Stdout()); err != nil {
+		return nil, err
+	}
+	var want *segment.Root
+	if cfg.Digest != "" {
+		root, err := segment.ParseRoot(cfg.Digest)
+		if err != nil {
+			return nil, err
+		}
+		want = &root
+	}
+	if cfg.Resume {
+		names, err := segment.FindState(cfg.Output)
+		if err != nil {
+			return nil, err
+		}
+		d.partial = len(names) > 0
+	}
+	if err := os.MkdirAll(cfg.Output, 0o777); err != nil {
+		return nil, &segment.DiskError{Op: "create", Path: cfg.Output, Err: errors.Unwrap(err)}
+	}
+	if cfg.Limit > 0 {
+		burst := min(max(cfg.Limit/50, 4<<10), reportBytes)
+		d.limiter = rate.NewLimiter(rate.Limit(cfg.Limit), int(burst))
+	}
+	for i, address := range cfg.Targets() {
+		d.servers = append(d.servers, &server{index: i, address: address, state: seeking})
+	}
+	d.ballot = newBallot(len(d.servers), want)
+	return d, nil
+}
+
+// closeConns closes what the end has overtaken: connections that were dialled,
+// and parts that were opened, but never handed over.
+func (d *download) closeConns() {
+	for {
+		select {
+		case e := <-d.events:
+			switch e := e.(type) {
+			case dialed:
+				if e.nc != nil {
+					e.nc.Close()
+				}
+			case opened:
+				if e.outcome.part != nil {
+					e.outcome.part.Close()
+				}
+			case landed:
+				// It has verified and is written: worth keeping.
+				if e.err == nil && d.content != nil && d.content.part != nil && e.c.joined {
+					d.content.part.Mark(e.index)
+				}
+			}
+		default:
+			return
+		}
+	}
+}
+
+// fail ends a download without the file; what has verified stays for -r.
+func (d *download) fail(ctx context.Context, err error) error {
+	state := ""
+	if d.content != nil && d.content.part != nil {
+		state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
+		if closeErr := d.content.part.Close(); closeErr != nil && ctx.Err() == nil {
+			d.tell.Printf("the state could not be saved: %v", closeErr)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return &InterruptedError{Path: state}
+	case state != "":
+		return fmt.Errorf("%w (what has verified is kept in %s, -r goes on from there)", err, state)
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"braid/balance"
+	"braid/segment"
+)
+
+// content is what is being fetched: provisional until the vote is decided, so
+// that the vote costs no time.
+type content struct {
+	key      key
+	layout   segment.Layout
+	name     string // made safe
+	fromDisk bool   // a partial download is there, to be resumed with -r
+	manifest *segment.Manifest
+	part     *segment.Part
+	balancer *balance.Balancer // nil until part is there
+	opening  bool              // a goroutine is opening part
+
+	asked   *conn     // whom the manifest was asked of last
+	askedAt time.Time // when
+}
+
+// opening is how opening the part file came out.
+type opening struct {
+	part     *segment.Part
+	complete string // path of a file that is complete already; then part is nil
+	resumed  bool
+	dropped  bool // what an earlier run had left
+}
+
+// errUndecided means that opening now would drop or refuse something, which a
+// provisional content has no right to.
+var errUndecided = errors.New("the content is not decided")
+
+// open makes the part file ready. It may read files back, so it runs beside
+// the download.
+func (d *download) open(ctx context.Context, c *content, decided bool) (opening, error) {
+	path := filepath.Join(d.cfg.Output, c.name)
+	if d.cfg.Resume {
+		part, err := segment.Resume(ctx, d.cfg.Output, c.name)
+		if err == nil {
+			part.Overwrite = d.cfg.Overwrite
+			return opening{part: part, resumed: true}, d.fits(part, c)
+		}
+		if !errors.Is(err, segment.ErrNoState) || c.manifest == nil {
+			return opening{}, err
+		}
+	}
+	same, exists, err := segment.CheckExisting(ctx, path, c.manifest)
+	leftover := segment.Leftover(d.cfg.Output, c.name)
+	switch {
+	case err != nil:
+		return opening{}, err
+	case !decided && (exists || leftover):
+		return opening{}, errUndecided
+	case same && d.cfg.Resume:
+		return opening{complete: path}, nil
+	case exists && !same && !d.cfg.Overwrite:
+		return opening{}, &segment.DiskError{Op: "keep", Path: path, Err: errors.New("there is a file of this name with other content; --overwrite replaces it")}
+	}
+	part, err := segment.Create(d.cfg.Output, c.name, c.manifest)
+	if err != nil {
+		return opening{}, err
+	}
+	part.Overwrite = d.cfg.Overwrite || same
+	return opening{part: part, dropped: leftover}, nil
+}
+
+// fits checks that a resumed part is of the content that was chosen.
+func (d *download) fits(part *segment.Part, c *content) error {
+	m := part.Manifest()
+	if m.Root() == c.key.root && m.Layout() == c.layout {
+		return nil
+	}
+	part.Close()
+	return &IntegrityError{Reason: fmt.Sprintf("the partial download in %s is of the content with BLAKE3 %v, the servers offer %v; without -r it is dropped", d.cfg.Output, m.Root(), c.key.root)}
+}

@@ -1,0 +1,83 @@
+package client
+
+import (
+	"net"
+	"time"
+
+	"braid/segment"
+	"braid/wire"
+)
+
+// event is what goroutines tell the download.
+type event any
+
+type (
+	// dialed: an attempt to connect has ended.
+	dialed struct {
+		server *server
+		why    purpose
+		nc     net.Conn // nil: err says why
+		took   time.Duration
+		err    error
+	}
+	// welcomed: a server has said what it has.
+	welcomed struct {
+		c       *conn
+		welcome *wire.Welcome
+		took    time.Duration
+	}
+	// manifested: a manifest has come whole; it is not checked yet.
+	manifested struct {
+		c      *conn
+		values []byte
+	}
+	// checked: a manifest has been checked against its root.
+	checked struct {
+		c        *conn
+		manifest *segment.Manifest
+		err      error
+	}
+	// opened: the part file is ready, or there is no need for one.
+	opened struct {
+		content *content
+		outcome opening
+		err     error
+	}
+	// received: n bytes have come.
+	received struct {
+		c *conn
+		n int
+	}
+	// heldBack: a segment has come before the content was known.
+	heldBack struct {
+		c     *conn
+		piece piece
+	}
+	// landed: a segment has come; err is nil when it has verified and is
+	// written. n bytes were not reported before.
+	landed struct {
+		c     *conn
+		index int
+		n     int
+		err   error
+	}
+	// ponged: a PING was answered.
+	ponged struct {
+		c   *conn
+		rtt time.Duration
+	}
+	// ended: a connection is over; err says why.
+	ended struct {
+		c   *conn
+		err error
+	}
+)
+
+// purpose is what a connection is dialled for.
+type purpose int
+
+const (
+	toSeek  purpose = iota // the server has none
+	toProbe                // the ones it has are silent
+	toAdd                  // another stream may help
+)

@@ -1,0 +1,109 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"braid/wire"
+)
+
+// Back-off between two attempts to connect, and how long one may take.
+const (
+	firstPause  = 100 * time.Millisecond
+	lastPause   = 2 * time.Second
+	uselessWait = 30 * time.Second // a server that has other content or speaks something else
+	dialLimit   = 3 * time.Second
+)
+
+// corruptLimit is how often a server may send corrupt data before it is out.
+const corruptLimit = 3
+
+// state is what a server is doing, in a word for people and for JSON.
+type state string
+
+const (
+	seeking   state = "seeking"
+	connected state = "connected"
+	stalled   state = "stalled"
+	lost      state = "lost"
+	refused   state = "refused"
+	otherFile state = "other file"
+	corrupt   state = "corrupt"
+)
+
+// server is one server as the download knows it.
+type server struct {
+	index   int // from 0
+	address string
+	state   state
+	conns   []*conn // that have been welcomed
+	dialing int     // attempts under way, pauses and greetings included
+
+	pause    time.Duration // before the next attempt
+	tried    bool          // an attempt has ended, or it has answered
+	useful   bool          // it has once had the content
+	told     string        // the last trouble that was told, so that it is told once
+	fatal    error         // why it will never do, as far as is known: it refuses or is a stranger
+	corrupts int
+
+	bytes     int64 // of the file that came from it and verified
+	bytesThen int64 // at the last metric block
+}
+
+// number is what people call it.
+func (s *server) number() int { return s.index + 1 }
+
+// out reports whether it has lied too often to be asked again in this run.
+func (s *server) out() bool { return s.corrupts >= corruptLimit }
+
+// nextPause doubles the back-off, capped, with a quarter of jitter either way.
+func (s *server) nextPause() time.Duration {
+	s.pause = min(max(s.pause*2, firstPause), lastPause)
+	return time.Duration(float64(s.pause) * (0.75 + rand.Float64()/2))
+}
+
+// dial connects to s after a pause and tells the download. It counts as under way until
+// the connection has been greeted or has ended.
+func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.Duration) {
+	s.dialing++
+	d.tasks.Go(func() {
+		if pause > 0 {
+			t := time.NewTimer(pause)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		limited, cancel := context.WithTimeout(ctx, dialLimit)
+		defer cancel()
+		begun := time.Now()
+		nc, err := d.env.Transport.Dial(limited, s.address)
+		e := dialed{server: s, why: why, nc: nc, took: time.Since(begun), err: err}
+		select {
+		case d.events <- e:
+		case <-ctx.Done():
+			if nc != nil {
+				nc.Close()
+			}
+		}
+	})
+}
+
+// isFatal reports whether a server that gave this error can never serve this
+// client, as it is: it speaks something else, or another version.
+func isFatal(err error) bool {
+	var version *wire.VersionError
+	var refuse *refusal
+	return errors.Is(err, wire.ErrStranger) || errors.As(err, &version) ||
+		errors.As(err, &refuse) && refuse.code == wire.BadVersion
+}
+
+// isRefusal reports whether the server itself said no.
+func isRefusal(err error) bool {
+	var refuse *refusal
+	return isFatal(err) || errors.As(err, &refuse)
+}

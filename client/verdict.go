@@ -1,0 +1,131 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// verdict ends the download when going on has no prospect: nobody answers for
+// too long, or all who answer refuse.
+func (d *download) verdict(now time.Time) error {
+	if d.provided() {
+		if d.silentFor(now) < max(d.cfg.Wait, silenceGrace) {
+			return nil
+		}
+		return &NoServerError{Wait: d.silentFor(now).Round(time.Second), Last: errors.New("all connected servers are silent")}
+	}
+	d.tellAllLost()
+	tried, final := true, 0
+	for _, s := range d.servers {
+		tried = tried && (s.tried || s.out())
+		if s.fatal != nil && isFatal(s.fatal) || s.out() {
+			final++
+		}
+	}
+	hopeless := tried && final > 0 && !d.hadOne() && d.allFinalOrGone()
+	waited := d.silentFor(now) >= d.cfg.Wait && (tried || d.cfg.Wait > 0)
+	if !hopeless && !waited && final < len(d.servers) {
+		return nil
+	}
+	return d.reason()
+}
+
+// provided reports whether a connection is there that has what we want.
+func (d *download) provided() bool {
+	for _, s := range d.servers {
+		for _, c := range s.conns {
+			if d.usable(c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *download) silentFor(now time.Time) time.Duration { return now.Sub(d.answered) }
+
+// hadOne reports whether any server has ever had what we want.
+func (d *download) hadOne() bool {
+	for _, s := range d.servers {
+		if s.useful {
+			return true
+		}
+	}
+	return false
+}
+
+// allFinalOrGone reports whether no server is left that refuses only for now.
+func (d *download) allFinalOrGone() bool {
+	for _, s := range d.servers {
+		if s.fatal != nil && !isFatal(s.fatal) {
+			return false
+		}
+	}
+	return true
+}
+
+// tellAllLost says once that no server is left, or that none has been found.
+func (d *download) tellAllLost() {
+	if d.hadOne() && !d.lostAll {
+		d.lostAll = true
+		for _, s := range d.servers {
+			s.tried = s.out()
+		}
+		d.tell.Printf("all servers lost: seeking them again for up to %v; what has verified is kept", d.cfg.Wait)
+	}
+	if !d.hadOne() && !d.toldNone && d.cfg.Wait > 0 && d.ballot.complete() && len(d.ballot.votes) == 0 {
+		d.toldNone = true
+		d.tell.Printf("no server answers yet: seeking them for up to %v", d.cfg.Wait)
+	}
+}
+
+// reason is why the download ends without the file.
+func (d *download) reason() error {
+	others, liars := 0, 0
+	var refusal error
+	for _, s := range d.servers {
+		switch {
+		case s.out():
+			liars++
+		case s.state == otherFile:
+			others++
+		case s.fatal != nil:
+			refusal = fmt.Errorf("server %d (%s): %w", s.number(), s.address, plain(s.fatal))
+		}
+	}
+	switch {
+	case others > 0:
+		return &IntegrityError{Reason: "no server is left that offers the content; " + d.ballot.describe()}
+	case liars > 0:
+		return &IntegrityError{Reason: "the servers that are left send data that does not verify"}
+	case refusal != nil:
+		return &RefusedError{Reason: "every server that answers refuses: " + refusal.Error()}
+	}
+	return &NoServerError{Wait: d.cfg.Wait, Last: d.last}
+}
+
+// plain says in words what the usual errors of a connection mean.
+func plain(err error) error {
+	var dns *net.DNSError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it closed the connection")
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return errors.New("it cut the connection")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there")
+	case errors.As(err, &dns):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return errors.New("no answer")
+	}
+	return err
+}

@@ -1,0 +1,114 @@
+package client
+
+import (
+	"fmt"
+	"time"
+
+	"braid/report"
+)
+
+// view is what the reports need to remember.
+type view struct {
+	out      *report.Client
+	begun    time.Time // of the run
+	block    time.Time // of the last metric block
+	then     int64     // bytes in hand then
+	drawn    time.Time
+	estimate report.Estimate
+}
+
+// event tells something of one server on stderr.
+func (d *download) event(s *server, format string, args ...any) {
+	d.tell.Printf("Server %d (%s): %s", s.number(), s.address, fmt.Sprintf(format, args...))
+}
+
+// trouble is an event that is told once, however often it comes in a row.
+func (d *download) trouble(s *server, text string) {
+	if s.told != text {
+		s.told = text
+		d.event(s, "%s", text)
+	}
+}
+
+// size is the size of the file in bytes, 0 while it is unknown.
+func (d *download) size() int64 {
+	if d.content == nil {
+		return 0
+	}
+	return d.content.layout.Size
+}
+
+// inHand is how many bytes of the file are there and verified.
+func (d *download) inHand() int64 { return d.resumed + d.kept }
+
+// report writes the block of the interval just past.
+func (d *download) report() {
+	now := time.Now()
+	span := now.Sub(d.view.block).Seconds()
+	p := d.progress(now, span, d.inHand()-d.view.then)
+	for i, s := range d.servers {
+		p.Servers[i].Speed = perSecond(s.bytes-s.bytesThen, span)
+		s.bytesThen = s.bytes
+	}
+	d.view.block, d.view.then = now, d.inHand()
+	d.view.out.Progress(p)
+}
+
+// draw renews the progress bar.
+func (d *download) draw(now time.Time) {
+	if now.Sub(d.view.drawn) < drawing {
+		return
+	}
+	d.view.drawn = now
+	p := d.progress(now, 0, 0)
+	if d.content != nil && d.content.balancer != nil {
+		for _, s := range d.servers {
+			p.Speed += d.content.balancer.ServerRate(s.index)
+		}
+	}
+	d.screen.Draw(p)
+}
+
+// progress is the state of the download; fresh bytes came in span seconds.
+func (d *download) progress(now time.Time, span float64, fresh int64) report.Progress {
+	elapsed := now.Sub(d.view.begun)
+	p := report.Progress{
+		Elapsed: elapsed,
+		Size:    d.size(),
+		Bytes:   d.inHand(),
+		Speed:   perSecond(fresh, span),
+		Left:    d.view.estimate.Left(elapsed, d.inHand(), d.size()),
+	}
+	for _, s := range d.servers {
+		p.Servers = append(p.Servers, report.Server{
+			Number: s.number(), Address: s.address, Bytes: s.bytes, State: string(s.state), Streams: len(s.conns),
+		})
+	}
+	return p
+}
+
+// finish writes the last block, whose speeds are the averages of the run, and
+// the result.
+func (d *download) finish(path string) error {
+	now := time.Now()
+	elapsed := now.Sub(d.view.begun)
+	span := elapsed.Seconds()
+	p := d.progress(now, span, d.kept)
+	for i, s := range d.servers {
+		p.Servers[i].Speed = perSecond(s.bytes, span)
+	}
+	p.Left = 0
+	d.screen.Close()
+	d.view.out.Progress(p)
+	return d.view.out.Result(report.Result{
+		Path: path, Size: d.size(), BLAKE3: d.content.key.root.String(), Elapsed: elapsed, Speed: p.Speed,
+		Resumed: d.resumed, Wasted: d.arrived - d.kept, Servers: p.Servers,
+	})
+}
+
+func perSecond(n int64, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(n) / seconds
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"braid/client"
+	"braid/server"
+	"braid/transport"
+)
+
+// What the demo shows: limits in bytes/s, the server that is shut down, and
+// the share of the file at which that happens.
+const (
+	demoName     = "braid-demo.avi"
+	demoFalls    = 3
+	demoMidway   = 0.4
+	demoInterval = time.Second
+)
+
+// runDemo makes a video, serves it four times at unequal speed, downloads it
+// with the ordinary client, and shuts a server down midway.
+func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
+	folder, err := os.MkdirTemp("", "braid-demo-")
+	if err != nil {
+		return err
+	}
+	original := filepath.Join(folder, "original", demoName)
+	defer os.RemoveAll(filepath.Dir(original))
+	size, err := makeVideo(original)
+	if err != nil {
+		return err
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(stdout, "\n* "+format+"\n", args...) }
+	say("A video of %d bytes is made. Four virtual servers hold a copy each, as fast as 150, 250, 350 and 450 kB/s.", size)
+
+	carrier, err := transport.Builtin().New(transport.TCP.Name, transport.Options{})
+	if err != nil {
+		return err
+	}
+	servers, err := startDemoServers(ctx, original, carrier, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer servers.stop()
+
+	say("The ordinary client downloads from all of them at once.")
+	midway := &meter{Transport: carrier, at: int64(float64(size) * demoMidway), reached: func() {
+		say("Server %d is shut down now (a person would type E%[1]d). The others take its work over.", demoFalls)
+		servers.command(fmt.Sprintf("E%d", demoFalls))
+	}}
+	err = client.Run(ctx, client.Config{
+		Interval: demoInterval, Output: folder, Ports: servers.ports,
+		Addresses: []string{"127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		Wait:      time.Minute, Report: "text", Progress: "never",
+	}, client.Env{
+		Stdout: stdout, Stderr: stderr, Transport: midway,
+		Terminal: func() (int, bool) { return 0, false },
+	})
+	if err != nil {
+		return err
+	}
+	say("Every byte is verified. The video is here, and plays: %s", filepath.Join(folder, demoName))
+	return nil
+}
+
+// makeVideo writes the demo's video and returns its size in bytes.
+func makeVideo(path string) (int64, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return 0, err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(writeVideo(f), f.Close()); err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// demoServers is the server part of the demo.
+type demoServers struct {
+	ports   []int
+	console *io.PipeWriter
+	cancel  context.CancelFunc
+	ended   chan error
+}
+
+// startDemoServers starts the four servers and waits until they are alive.
+func startDemoServers(ctx context.Context, file string, carrier transport.Transport, stdout, stderr io.Writer) (*demoServers, error) {
+	ports, err := freePorts(4)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	keyboard, console := io.Pipe()
+	alive := &firstWrite{w: stdout, done: make(chan struct{})}
+	d := &demoServers{ports: ports, console: console, cancel: cancel, ended: make(chan error, 1)}
+	cfg := server.Config{
+		Interval: time.Hour, // one status block, at the start
+		Servers:  4, Files: []string{file, file, file, file}, Ports: ports, Bind: "127.0.0.1",
+		Limits: []int64{150e3, 250e3, 350e3, 450e3}, MaxConns: 64, Report: "text",
+	}
+	go func() {
+		d.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: stderr, Transport: carrier})
+		keyboard.Close()
+	}()
+	select {
+	case <-alive.done:
+		return d, nil
+	case err := <-d.ended:
+		cancel()
+		if err == nil {
+			err = ctx.Err()
+		}
+		return nil, err
+	}
+}
+
+// command types a line at the servers' console.
+func (d *demoServers) command(line string) { io.WriteString(d.console, line+"\n") }
+
+// stop ends the servers and waits for them.
+func (d *demoServers) stop() {
+	d.cancel()
+	d.console.Close()
+	<-d.ended
+}
+
+// freePorts finds n TCP ports of the loopback address that nobody uses.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // only at the end, so that no port comes twice
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// firstWrite tells when its writer is written to for the first time.
+type firstWrite struct {
+	w    io.Writer
+	once sync.Once
+	done chan struct{}
+}
+
+func (f *firstWrite) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	f.once.Do(func() { close(f.done) })
+	return n, err
+}
+
+// meter is a transport that counts what its connections read, and calls
+// reached once, when that comes to at bytes.
+type meter struct {
+	transport.Transport
+	at      int64
+	reached func()
+	read    atomic.Int64
+}
+
+func (m *meter) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	c, err := m.Transport.Dial(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return meteredConn{c, m}, nil
+}
+
+type meteredConn struct {
+	net.Conn
+	meter *meter
+}
+
+func (c meteredConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if now := c.meter.read.Add(int64(n)); now >= c.meter.at && now-int64(n) < c.meter.at {
+		c.meter.reached()
+	}
+	return n, err
+}

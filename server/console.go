@@ -1,0 +1,73 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// verb is what a console command does.
+type verb int
+
+const (
+	verbUnknown verb = iota
+	verbStop
+	verbStart
+	verbQuit
+)
+
+// command is a line typed at the server.
+type command struct {
+	verb   verb
+	server int // from 1; of stop and start
+}
+
+// parseCommand reads a line, in any letter case. ok is false for an empty line.
+func parseCommand(line string, servers int) (c command, ok bool) {
+	word := strings.ToUpper(strings.TrimSpace(line))
+	if word == "" {
+		return command{}, false
+	}
+	if word == "Q" {
+		return command{verb: verbQuit}, true
+	}
+	verbs := map[byte]verb{'E': verbStop, 'S': verbStart}
+	n, err := strconv.ParseUint(strings.TrimSpace(word[1:]), 10, 31)
+	if v := verbs[word[0]]; v != verbUnknown && err == nil && n >= 1 && int(n) <= servers {
+		return command{verb: v, server: int(n)}, true
+	}
+	return command{}, true
+}
+
+// consoleLine bounds a line: what is longer is no command.
+const consoleLine = 4 << 10
+
+// readConsole sends the commands typed on r to out until the end of input,
+// which is no command. It cannot be called back from a blocked read of a
+// terminal: it ends with the process then.
+func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- command) {
+	lines := bufio.NewReaderSize(r, consoleLine)
+	for {
+		line, prefix, err := lines.ReadLine()
+		if err != nil {
+			return
+		}
+		for more := prefix; more && err == nil; {
+			_, more, err = lines.ReadLine()
+		}
+		c, ok := parseCommand(string(line), servers)
+		if prefix {
+			c = command{}
+		}
+		if !ok {
+			continue
+		}
+		select {
+		case out <- c:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

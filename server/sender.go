@@ -1,0 +1,333 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"braid/segment"
+	"braid/wire"
+)
+
+// Sizes of DATA messages, in bytes, and how long sending one should take: large ones
+// cost less, but a cancel is heeded only between two of them.
+const (
+	minFrame  = 16 << 10
+	frameTime = 10 * time.Millisecond
+)
+
+// recheck is how often a sender looks whether the file is still the one that
+// was hashed. The client verifies every segment; this is to tell it why.
+const recheck = 100 * time.Millisecond
+
+// request is a run of the file that a client waits for, in bytes.
+type request struct {
+	id         uint32
+	first      int64 // where the run begins: cancels count from here
+	begin, end int64 // what of it has not been sent
+}
+
+// sender writes to one client. Its run goroutine owns everything but in,
+// done and waiting.
+type sender struct {
+	*session
+	file     *os.File
+	manifest *segment.Manifest
+	in       chan wire.Message // from the reader
+	done     chan struct{}     // closed when run has ended
+	waiting  atomic.Int32      // len(queue), for the reader
+
+	queue   []request
+	lastID  uint32
+	values  []byte // of the manifest, still to be sent
+	asked   bool   // the manifest has been asked for, or was sent unasked
+	frame   int    // bytes of the next DATA message
+	checked time.Time
+	buf     []byte
+	body    []byte // file bytes, for connections without sendfile
+}
+
+func newSender(s *session, file *os.File) *sender {
+	t := &sender{
+		session:  s,
+		file:     file,
+		manifest: s.source.Manifest(),
+		in:       make(chan wire.Message, 64),
+		done:     make(chan struct{}),
+		frame:    minFrame,
+		checked:  time.Now(),
+	}
+	t.adapt(frameTime)
+	return t
+}
+
+// busy reports whether requests are waiting.
+func (t *sender) busy() bool { return t.waiting.Load() > 0 }
+
+// run sends until ctx ends or the connection breaks.
+func (t *sender) run(ctx context.Context, hello wire.Hello) error {
+	defer close(t.done)
+	if err := t.welcome(hello); err != nil {
+		return err
+	}
+	for {
+		if err := t.heed(ctx); err != nil {
+			return err
+		}
+		var err error
+		if len(t.values) > 0 {
+			err = t.sendManifest(ctx)
+		} else {
+			err = t.sendData(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// welcome answers the client's greeting.
+func (t *sender) welcome(hello wire.Hello) error {
+	layout := t.manifest.Layout()
+	values := t.manifest.Values()
+	inline := len(values) <= wire.InlineManifest
+	preface := wire.Preface()
+	b := wire.Append(preface[:], wire.Welcome{
+		Layout: layout, Root: t.manifest.Root(), Manifest: inline, Name: t.source.Name(),
+	})
+	if inline {
+		t.asked = true
+		if len(values) > 0 {
+			b = wire.Append(b, wire.Manifest{Values: values})
+		}
+	}
+	if hello.Parts > 0 {
+		t.push(0, segment.Share(layout, int(hello.Part), int(hello.Parts), int64(hello.Max)))
+	}
+	return t.write(b)
+}
+
+// heed takes in what the client has asked since, and waits while there is
+// nothing to send.
+func (t *sender) heed(ctx context.Context) error {
+	for {
+		t.waiting.Store(int32(len(t.queue)))
+		if len(t.queue) > 0 || len(t.values) > 0 {
+			select {
+			case m := <-t.in:
+				if err := t.handle(m); err != nil {
+					return err
+				}
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			default:
+				return nil
+			}
+		}
+		select {
+		case m := <-t.in:
+			if err := t.handle(m); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (t *sender) handle(m wire.Message) error {
+	switch m := m.(type) {
+	case wire.Request:
+		return t.request(m)
+	case wire.Cancel:
+		t.cancel(m)
+	case wire.Ping:
+		return t.write(wire.Append(nil, wire.Pong(m)))
+	case wire.GetManifest:
+		if t.asked {
+			return t.stop(wire.BadRequest, "the manifest was asked for twice")
+		}
+		t.asked, t.values = true, t.manifest.Values()
+	case wire.Refuse:
+		return t.stop(m.Code, m.Text)
+	}
+	return nil
+}
+
+// stop tells the client why this is the end.
+func (t *sender) stop(code wire.Code, text string) error {
+	if err := t.write(wire.Append(nil, wire.Refuse{Code: code, Text: text})); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %v: %s", errRefused, code, text)
+}
+
+func (t *sender) request(m wire.Request) error {
+	count := t.manifest.Layout().Count()
+	switch {
+	case m.ID <= t.lastID:
+		return t.stop(wire.BadRequest, fmt.Sprintf("request id %d after %d", m.ID, t.lastID))
+	case m.Run.First >= count || m.Run.Count > count-m.Run.First:
+		return t.stop(wire.BadRequest, fmt.Sprintf("segments %d+%d of a file of %d", m.Run.First, m.Run.Count, count))
+	case len(t.queue) >= wire.MaxWaiting:
+		return t.stop(wire.BadRequest, fmt.Sprintf("more than %d requests are waiting", wire.MaxWaiting))
+	}
+	t.lastID = m.ID
+	t.push(m.ID, m.Run)
+	return nil
+}
+
+func (t *sender) push(id uint32, run segment.Run) {
+	if run.Count == 0 {
+		return
+	}
+	layout := t.manifest.Layout()
+	begin := layout.Offset(run.First)
+	t.queue = append(t.queue, request{id: id, first: begin, begin: begin, end: begin + layout.RunBytes(run)})
+}
+
+func (t *sender) cancel(m wire.Cancel) {
+	i, ok := slices.BinarySearchFunc(t.queue, m.ID, func(q request, id uint32) int { return int(int64(q.id) - int64(id)) })
+	if !ok {
+		return
+	}
+	q := &t.queue[i]
+	q.end = min(q.end, q.first+int64(m.Keep)*t.manifest.Layout().SegmentSize)
+	if q.end <= q.begin {
+		t.queue = slices.Delete(t.queue, i, i+1)
+	}
+}
+
+// sendManifest sends the next piece of the manifest.
+func (t *sender) sendManifest(ctx context.Context) error {
+	all := t.manifest.Values()
+	piece := t.values[:min(len(t.values), wire.MaxManifest, max(t.frame&^31, 32))]
+	if err := t.wait(ctx, len(piece)); err != nil {
+		return err
+	}
+	t.buf = wire.Append(t.buf[:0], wire.Manifest{Offset: int64(len(all) - len(t.values)), Values: piece})
+	t.values = t.values[len(piece):]
+	return t.write(t.buf)
+}
+
+// sendData sends a DATA message of the request whose turn it is.
+func (t *sender) sendData(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(t.checked) > recheck {
+		t.checked = now
+		if err := t.source.Unchanged(t.file); err != nil {
+			return t.stopChanged(err)
+		}
+	}
+	q := &t.queue[0]
+	n := int(min(int64(t.frame), q.end-q.begin))
+	if err := t.wait(ctx, n); err != nil {
+		return err
+	}
+	begun := time.Now()
+	t.buf = wire.Append(t.buf[:0], wire.Data{ID: q.id, Offset: q.begin, Len: n})
+	if err := t.writeFile(q.begin, n); err != nil {
+		return err
+	}
+	t.adapt(time.Since(begun))
+	t.sent(n)
+	q.begin += int64(n)
+	if q.begin >= q.end {
+		t.queue = slices.Delete(t.queue, 0, 1)
+	}
+	return nil
+}
+
+// adapt chooses the size of the next DATA message by how long one took.
+func (t *sender) adapt(took time.Duration) {
+	top := wire.MaxData
+	if t.limiter != nil {
+		top = min(top, max(t.limiter.Burst()/pieces, 1))
+	}
+	switch {
+	case took < frameTime/2:
+		t.frame *= 2
+	case took > frameTime*2:
+		t.frame /= 2
+	}
+	t.frame = min(max(t.frame, minFrame), top)
+}
+
+// wait keeps to the virtual server's limit.
+func (t *sender) wait(ctx context.Context, n int) error {
+	if t.limiter == nil {
+		return nil
+	}
+	return t.limiter.WaitN(ctx, min(n, t.limiter.Burst()))
+}
+
+// writeFile sends the header in buf and n bytes of the file at off. A
+// connection that can (a *net.TCPConn) takes them by sendfile.
+func (t *sender) writeFile(off int64, n int) error {
+	t.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	if _, ok := t.conn.(io.ReaderFrom); !ok {
+		return t.writeCopied(off, n)
+	}
+	if _, err := t.file.Seek(off, io.SeekStart); err != nil {
+		return t.stopChanged(err)
+	}
+	if _, err := t.conn.Write(t.buf); err != nil {
+		return err
+	}
+	sent, err := io.Copy(t.conn, io.LimitReader(t.file, int64(n)))
+	if err == nil && sent < int64(n) {
+		// The promised bytes do not exist any more: only cutting the
+		// connection tells the client.
+		t.changed(segment.ErrChanged)
+		return segment.ErrChanged
+	}
+	return err
+}
+
+// writeCopied sends header and file bytes in one Write.
+func (t *sender) writeCopied(off int64, n int) error {
+	head := len(t.buf)
+	t.body = append(t.body[:0], t.buf...)
+	t.body = slices.Grow(t.body, n)[:head+n]
+	if got, err := t.file.ReadAt(t.body[head:], off); got < n {
+		return t.stopChanged(err)
+	}
+	_, err := t.conn.Write(t.body)
+	return err
+}
+
+func (t *sender) stopChanged(err error) error {
+	t.changed(err)
+	return t.stop(wire.Changed, changedText)
+}
+
+func (t *sender) write(b []byte) error {
+	t.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	_, err := t.conn.Write(b)
+	return err
+}
+
+// A limited server sends pieces worth 20 ms, so that it sends evenly; what a
+// busy machine made it miss it may make up for, up to 250 ms worth.
+const (
+	catchUp = 250 * time.Millisecond
+	pieces  = int(catchUp / (20 * time.Millisecond))
+)
+
+// limiterFor makes the limiter of a virtual server; bytes/s, 0: none.
+func limiterFor(limit int64) *rate.Limiter {
+	if limit == 0 {
+		return nil
+	}
+	burst := int(min(max(float64(limit)*catchUp.Seconds(), 4<<10), float64(pieces*wire.MaxData)))
+	l := rate.NewLimiter(rate.Limit(limit), burst)
+	l.AllowN(time.Now(), burst) // nothing was missed yet
+	return l
+}

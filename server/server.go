@@ -1,0 +1,269 @@
+// Package server runs n virtual servers, each with a full copy of one file:
+// they accept, answer, and are shut down and started again from a console.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"braid/report"
+	"braid/segment"
+)
+
+// ErrNoneAlive means that not one virtual server could be started.
+var ErrNoneAlive = errors.New("no virtual server could be started")
+
+// slot is the place of one virtual server, alive or dead.
+type slot struct {
+	number int // from 1
+	port   int
+	limit  int64 // bytes/s, 0: none
+	source *segment.Source
+
+	live     *virtual           // nil: dead
+	starting context.CancelFunc // not nil while it is being started
+	unwanted bool               // shut down while it was being started
+	sent     int64              // file bytes of its earlier lives
+}
+
+// started is the outcome of starting a virtual server.
+type started struct {
+	slot *slot
+	live *virtual
+	err  error
+}
+
+// host owns all virtual servers. Its run goroutine alone touches the slots.
+type host struct {
+	cfg     Config
+	env     Env
+	status  *report.StatusWriter
+	slots   []*slot
+	started chan started
+	tasks   sync.WaitGroup
+	stderr  sync.Mutex // a line at a time
+}
+
+// Run serves until ctx ends or Q is typed; that is no error. It returns when
+// every connection is closed and every goroutine but the console's has ended.
+func Run(ctx context.Context, cfg Config, env Env) error {
+	ctx, cancel := context.WithCancel(ctx)
+	status, err := report.NewServer(cfg.Report, env.Stdout)
+	if err != nil {
+		cancel()
+		return err
+	}
+	h := &host{cfg: cfg, env: env, status: status, started: make(chan started)}
+	defer func() {
+		cancel()
+		h.close()
+	}()
+	if err := h.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if err := h.startAll(ctx); err != nil {
+		return err
+	}
+	commands := make(chan command)
+	if env.Stdin != nil {
+		go readConsole(ctx, env.Stdin, len(h.slots), commands)
+	}
+	h.run(ctx, commands)
+	return nil
+}
+
+// event tells something of one virtual server on stderr.
+func (h *host) event(s *slot, format string, args ...any) {
+	h.stderr.Lock()
+	defer h.stderr.Unlock()
+	fmt.Fprintf(h.env.Stderr, "Server %d (port %d): %s\n", s.number, s.port, report.Clean(fmt.Sprintf(format, args...)))
+}
+
+// open makes the slots. A file that several of them serve is hashed once.
+func (h *host) open(ctx context.Context) error {
+	hashed := map[string]*segment.Source{}
+	for i, path := range h.cfg.Files {
+		source := hashed[path]
+		if source == nil {
+			progress := hashProgress{w: h.env.Stderr, path: path, begun: time.Now()}
+			var err error
+			source, err = segment.OpenSource(ctx, path, progress.show)
+			progress.end()
+			if err != nil {
+				return err
+			}
+			hashed[path] = source
+		}
+		h.slots = append(h.slots, &slot{number: i + 1, port: h.cfg.Ports[i], limit: h.cfg.Limits[i], source: source})
+	}
+	return nil
+}
+
+// startAll starts every virtual server; it fails when none came alive.
+func (h *host) startAll(ctx context.Context) error {
+	for _, s := range h.slots {
+		h.start(ctx, s)
+	}
+	alive := 0
+	for range h.slots {
+		if h.settle(ctx, <-h.started) {
+			alive++
+		}
+	}
+	if alive == 0 && ctx.Err() == nil {
+		return ErrNoneAlive
+	}
+	return nil
+}
+
+// run owns the slots until the end.
+func (h *host) run(ctx context.Context, commands <-chan command) {
+	h.report()
+	tick := time.NewTicker(h.cfg.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			h.report()
+		case s := <-h.started:
+			if h.settle(ctx, s) {
+				h.event(s.slot, "started")
+			}
+		case c := <-commands:
+			if c.verb == verbQuit {
+				return
+			}
+			h.obey(ctx, c)
+		}
+	}
+}
+
+func (h *host) obey(ctx context.Context, c command) {
+	if c.verb == verbUnknown {
+		h.stderr.Lock()
+		fmt.Fprintf(h.env.Stderr, "commands: E1…E%d shut a server down, S1…S%[1]d start it again, Q ends the program\n", len(h.slots))
+		h.stderr.Unlock()
+		return
+	}
+	s := h.slots[c.server-1]
+	switch {
+	case c.verb == verbStart && (s.live != nil || s.starting != nil):
+		h.event(s, "is running already")
+	case c.verb == verbStart:
+		h.start(ctx, s)
+	case s.starting != nil:
+		s.starting()
+		s.unwanted = true
+		h.event(s, "shut down")
+	case s.live != nil:
+		h.stop(s)
+		h.event(s, "shut down")
+	default:
+		h.event(s, "is shut down already")
+	}
+}
+
+// start starts a virtual server beside the owner: if its file has changed,
+// that takes as long as hashing it again.
+func (h *host) start(ctx context.Context, s *slot) {
+	ctx, s.starting = context.WithCancel(ctx)
+	source := s.source
+	h.tasks.Add(1)
+	go func() {
+		defer h.tasks.Done()
+		live, err := h.bring(ctx, s, source)
+		h.started <- started{slot: s, live: live, err: err}
+	}()
+}
+
+// bring opens the file and the port of slot s. It reads only what never
+// changes of the slot.
+func (h *host) bring(ctx context.Context, s *slot, source *segment.Source) (*virtual, error) {
+	own, err := source.Again()
+	if errors.Is(err, segment.ErrChanged) {
+		own, err = segment.OpenSource(ctx, source.Path(), nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	listener, err := h.env.Transport.Listen(ctx, net.JoinHostPort(h.cfg.Bind, strconv.Itoa(s.port)))
+	if err != nil {
+		return nil, err
+	}
+	return &virtual{
+		source:   own,
+		listener: listener,
+		limiter:  limiterFor(s.limit),
+		maxConns: h.cfg.MaxConns,
+		event:    func(format string, args ...any) { h.event(s, format, args...) },
+	}, nil
+}
+
+// settle takes the outcome of a start and reports whether the server is alive.
+func (h *host) settle(ctx context.Context, r started) bool {
+	s := r.slot
+	unwanted := s.unwanted
+	s.starting()
+	s.starting, s.unwanted = nil, false
+	switch {
+	case unwanted && r.live != nil:
+		r.live.listener.Close()
+		return false
+	case unwanted:
+		return false
+	case r.err != nil:
+		h.event(s, "dead: %v", r.err)
+		return false
+	}
+	s.source, s.live = r.live.source, r.live
+	s.live.start(ctx)
+	return true
+}
+
+func (h *host) stop(s *slot) {
+	s.live.stop()
+	s.sent += s.live.sent.Load()
+	s.live = nil
+}
+
+// close ends everything that is still running. The context has ended.
+func (h *host) close() {
+	go func() {
+		h.tasks.Wait()
+		close(h.started)
+	}()
+	for r := range h.started {
+		if r.live != nil {
+			r.live.listener.Close()
+		}
+	}
+	for _, s := range h.slots {
+		if s.live != nil {
+			h.stop(s)
+		}
+	}
+}
+
+// report writes one status block.
+func (h *host) report() {
+	var all []report.VirtualServer
+	for _, s := range h.slots {
+		v := report.VirtualServer{Number: s.number, Port: s.port, Alive: s.live != nil, BytesSent: s.sent}
+		if s.live != nil {
+			v.Connections = int(s.live.conns.Load())
+			v.BytesSent += s.live.sent.Load()
+		}
+		all = append(all, v)
+	}
+	h.status.Status(all)
+}

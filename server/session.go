@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"braid/segment"
+	"braid/wire"
+)
+
+// Time limits of docs/protocol.md section 2, and of a write: so that a peer
+// that sends or takes a byte a minute holds nothing for long.
+const (
+	handshakeLimit = 10 * time.Second
+	idleLimit      = 2 * time.Minute
+	writeLimit     = time.Minute
+	farewellLimit  = time.Second
+)
+
+// session is one client's connection to a virtual server. The goroutine that
+// calls run reads; a second one, the sender, writes and owns the requests.
+type session struct {
+	conn    net.Conn
+	source  *segment.Source
+	limiter *rate.Limiter // nil: no limit
+	sent    func(n int)   // file bytes sent
+	changed func(error)   // the file is not what was hashed
+}
+
+// changedText is what clients are told; the reason holds paths of this machine.
+const changedText = "the file is not what it was when it was hashed"
+
+// errRefused means that the client has been told why this is the end.
+var errRefused = errors.New("refused")
+
+// run serves until the client leaves, breaks a rule, or ctx ends. It closes
+// the connection. The error says what was wrong; nil: the client left.
+func (s *session) run(ctx context.Context) error {
+	defer s.conn.Close()
+	stop := context.AfterFunc(ctx, func() { abort(s.conn) })
+	defer stop()
+
+	r := wire.NewReader(s.conn, wire.Client)
+	hello, err := s.greet(r)
+	if err != nil {
+		return err
+	}
+	file, err := s.source.Open()
+	if err != nil {
+		s.changed(err)
+		return s.refuse(wire.Changed, changedText)
+	}
+	defer file.Close()
+	if err := s.source.Unchanged(file); err != nil {
+		s.changed(err)
+		return s.refuse(wire.Changed, changedText)
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tx := newSender(s, file)
+	sending := make(chan error, 1)
+	go func() {
+		err := tx.run(ctx, hello)
+		if err != nil {
+			// The reader has nothing left to do: wake it.
+			s.conn.SetReadDeadline(time.Unix(1, 0))
+		}
+		sending <- err
+	}()
+	err = s.listen(ctx, r, tx)
+	if !errors.Is(err, errRefused) {
+		// The client is gone: nothing that is still to be sent has a reader.
+		cancel()
+		s.conn.SetWriteDeadline(time.Unix(1, 0))
+	}
+	if sendErr := <-sending; errors.Is(sendErr, errRefused) || errors.Is(sendErr, segment.ErrChanged) {
+		err = sendErr
+	}
+	if errors.Is(err, errRefused) {
+		s.farewell()
+		return err
+	}
+	return nil
+}
+
+// greet reads the preface and HELLO.
+func (s *session) greet(r *wire.Reader) (wire.Hello, error) {
+	s.conn.SetDeadline(time.Now().Add(handshakeLimit))
+	var version *wire.VersionError
+	switch err := r.Preface(); {
+	case errors.Is(err, wire.ErrStranger):
+		io.WriteString(s.conn, wire.StrangerLine)
+		s.farewell()
+		return wire.Hello{}, err
+	case errors.As(err, &version):
+		return wire.Hello{}, s.refuse(wire.BadVersion, fmt.Sprintf("this server speaks version %d", wire.Version))
+	case err != nil:
+		return wire.Hello{}, err
+	}
+	m, err := r.Next()
+	if err != nil {
+		return wire.Hello{}, s.refuseBroken(err)
+	}
+	s.conn.SetDeadline(time.Time{})
+	return m.(wire.Hello), nil
+}
+
+// listen passes the client's messages to the sender until the stream ends.
+func (s *session) listen(ctx context.Context, r *wire.Reader, tx *sender) error {
+	for {
+		s.conn.SetReadDeadline(time.Now().Add(idleLimit))
+		select {
+		case <-tx.done:
+			return nil
+		default:
+		}
+		m, err := r.Next()
+		if errors.Is(err, os.ErrDeadlineExceeded) && tx.busy() {
+			continue
+		}
+		var broken *wire.ProtocolError
+		if errors.As(err, &broken) {
+			m, err = wire.Refuse{Code: wire.BadRequest, Text: broken.Reason}, nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case tx.in <- m:
+		case <-tx.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if refusal, ok := m.(wire.Refuse); ok {
+			return fmt.Errorf("%w: %s", errRefused, refusal.Text)
+		}
+	}
+}
+
+// refuse tells a client that has not been welcomed why not.
+func (s *session) refuse(code wire.Code, text string) error {
+	s.conn.SetWriteDeadline(time.Now().Add(farewellLimit))
+	preface := wire.Preface()
+	s.conn.Write(wire.Append(preface[:], wire.Refuse{Code: code, Text: text}))
+	s.farewell()
+	return fmt.Errorf("%w: %v: %s", errRefused, code, text)
+}
+
+// refuseBroken refuses a client whose greeting breaks a rule.
+func (s *session) refuseBroken(err error) error {
+	var broken *wire.ProtocolError
+	if errors.As(err, &broken) {
+		return s.refuse(wire.BadRequest, broken.Reason)
+	}
+	return err
+}
+
+// farewell ends the sending side and reads on for a moment: a socket closed
+// over unread data would reset the connection and lose the last words.
+func (s *session) farewell() {
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+		s.conn.SetReadDeadline(time.Now().Add(farewellLimit))
+		io.CopyN(io.Discard, s.conn, 1<<20)
+	}
+}
+
+// abort cuts a connection as a crash would: what it holds unsent is dropped.
+func abort(c net.Conn) {
+	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
+		l.SetLinger(0)
+	}
+	c.Close()
+}

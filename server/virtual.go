@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"braid/segment"
+	"braid/wire"
+)
+
+// virtual is one virtual server while it is alive: its own listener, file
+// handles, connections and limit. It knows nothing of the others.
+type virtual struct {
+	source   *segment.Source
+	listener net.Listener
+	limiter  *rate.Limiter
+	maxConns int
+	event    func(format string, args ...any)
+
+	cancel   context.CancelFunc
+	sessions sync.WaitGroup // and the accept loop
+	conns    atomic.Int64   // held now
+	sent     atomic.Int64   // file bytes, since it was started
+	changed  sync.Once
+	noise    rate.Sometimes // tells of strangers, but not of each of a thousand
+}
+
+// farewells bounds how many refused connections are read out at once.
+const farewells = 64
+
+// start begins to accept. The caller ends it with stop.
+func (v *virtual) start(ctx context.Context) {
+	ctx, v.cancel = context.WithCancel(ctx)
+	v.noise = rate.Sometimes{First: 10, Interval: time.Second}
+	v.sessions.Add(1)
+	go func() {
+		defer v.sessions.Done()
+		v.accept(ctx)
+	}()
+}
+
+// stop closes the port and cuts all connections, and returns when every
+// goroutine of this virtual server has ended.
+func (v *virtual) stop() {
+	v.cancel()
+	v.listener.Close()
+	v.sessions.Wait()
+}
+
+// accept takes connections until the listener is closed. An error that passes
+// (no descriptor is free) is waited out: a port that is open but dead would be worse.
+func (v *virtual) accept(ctx context.Context) {
+	refusing := make(chan struct{}, farewells)
+	for {
+		conn, err := v.listener.Accept()
+		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			v.noise.Do(func() { v.event("cannot accept a connection: %v", err) })
+			select {
+			case <-time.After(50 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		if v.conns.Load() >= int64(v.maxConns) {
+			v.refuseBusy(ctx, conn, refusing)
+			continue
+		}
+		v.conns.Add(1)
+		v.sessions.Add(1)
+		go func() {
+			defer v.sessions.Done()
+			defer v.conns.Add(-1)
+			v.serve(ctx, conn)
+		}()
+	}
+}
+
+// refuseBusy tells a client to come later. Under a flood the words are saved.
+func (v *virtual) refuseBusy(ctx context.Context, conn net.Conn, refusing chan struct{}) {
+	v.noise.Do(func() { v.event("busy: %d connections, refused %v", v.maxConns, conn.RemoteAddr()) })
+	select {
+	case refusing <- struct{}{}:
+	default:
+		abort(conn)
+		return
+	}
+	v.sessions.Add(1)
+	go func() {
+		defer v.sessions.Done()
+		defer func() { <-refusing }()
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { abort(conn) })()
+		s := session{conn: conn}
+		_ = s.refuse(wire.Busy, fmt.Sprintf("it holds %d connections, as many as it may", v.maxConns))
+	}()
+}
+
+func (v *virtual) serve(ctx context.Context, conn net.Conn) {
+	s := session{
+		conn:    conn,
+		source:  v.source,
+		limiter: v.limiter,
+		sent:    func(n int) { v.sent.Add(int64(n)) },
+		changed: func(err error) {
+			v.changed.Do(func() { v.event("%v; it refuses clients until it is shut down and started again", err) })
+		},
+	}
+	if err := s.run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, segment.ErrChanged) {
+		v.noise.Do(func() { v.event("client %v: %v", conn.RemoteAddr(), err) })
+	}
+}
