@@ -48,7 +48,7 @@ func exit(stdout, stderr io.Writer, err error) int {
 	return exitCode(err)
 }
 
-// exitCode is the code for a failure.
+// exitCode is the code for a failure. What wraps comes before what it may wrap.
 func exitCode(err error) int {
 	var (
 		interrupted *client.InterruptedError
@@ -59,18 +59,20 @@ func exitCode(err error) int {
 		noServer    *client.NoServerError
 	)
 	switch {
-	case errors.As(err, &interrupted), errors.Is(err, context.Canceled):
+	case errors.As(err, &interrupted):
 		return codeInterrupted
 	case errors.As(err, &usage):
 		return codeUsage
+	case errors.As(err, &noServer):
+		return codeNoServer
 	case errors.As(err, &integrity):
 		return codeIntegrity
 	case errors.As(err, &disk):
 		return codeDisk
 	case errors.As(err, &refused):
 		return codeRefused
-	case errors.As(err, &noServer):
-		return codeNoServer
+	case errors.Is(err, context.Canceled):
+		return codeInterrupted
 	}
 	return codeFailure
 }
