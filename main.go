@@ -24,11 +24,17 @@ func main() { os.Exit(run(os.Args)) }
 // run does what argv asks for and returns the exit code. argv[0] is the name
 // under which the program was started.
 func run(argv []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	// The first signal asks for an orderly end, the second one kills at once.
-	defer context.AfterFunc(ctx, stop)()
 	return exit(os.Stdout, os.Stderr, dispatch(ctx, argv))
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM,
+// which asks for an orderly end. The second one kills at once.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // dispatch chooses the mode and runs it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -22,7 +24,18 @@ func TestMain(m *testing.M) {
 		"client":             main,
 		"Server-linux-amd64": main,
 		"client (1)":         main,
+		"stubborn":           stubborn,
 	})
+}
+
+// stubborn is a program that does not end when it is asked to.
+func stubborn() {
+	ctx, stop := untilSignal()
+	defer stop()
+	fmt.Println("ready")
+	<-ctx.Done()
+	fmt.Println("asked")
+	time.Sleep(time.Hour)
 }
 
 func TestScripts(t *testing.T) {

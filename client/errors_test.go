@@ -16,6 +16,7 @@ func TestErrorTexts(t *testing.T) {
 		{&RefusedError{Reason: "wrong key"}, "wrong key"},
 		{&NoServerError{Wait: 2 * time.Second, Last: last}, "no server answered within 2s: connection refused"},
 		{&NoServerError{}, "no server answered"},
+		{&InterruptedError{}, "interrupted before anything was downloaded; -r has nothing to go on from yet"},
 		{&InterruptedError{Path: "x.part"}, "interrupted; the state is saved in x.part, -r goes on from there"},
 	} {
 		if got := test.err.Error(); got != test.want {

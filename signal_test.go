@@ -1,0 +1,137 @@
+//go:build !windows
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is a running program whose stdout and stderr are read line by line.
+type program struct {
+	*exec.Cmd
+	lines *bufio.Scanner
+}
+
+// start runs a program of TestMain; it is killed when the test hangs.
+func start(t *testing.T, name string, args ...string) program {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return program{cmd, bufio.NewScanner(out)}
+}
+
+// until reads lines up to one that has text in it.
+func (p program) until(t *testing.T, text string) {
+	t.Helper()
+	var seen []string
+	for p.lines.Scan() {
+		if seen = append(seen, p.lines.Text()); strings.Contains(p.lines.Text(), text) {
+			return
+		}
+	}
+	t.Fatalf("no %q in the output:\n%s", text, strings.Join(seen, "\n"))
+}
+
+func (p program) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end waits for the end and returns the exit code, -1 for a signal's kill.
+func (p program) end(t *testing.T) int {
+	t.Helper()
+	var exited *exec.ExitError
+	if err := p.Wait(); err != nil && !errors.As(err, &exited) {
+		t.Fatal(err)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// freePort is a port on which nothing listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+func TestSignalEndsServer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		p := start(t, "server", "-i", "60", "-n", "1", "-f", file, "--bind", "127.0.0.1", "-p", freePort(t))
+		p.until(t, "Server 1: Port: ")
+		p.signal(t, s)
+		if code := p.end(t); code != codeDone {
+			t.Errorf("%v: exit code %d, want %d", s, code, codeDone)
+		}
+	}
+}
+
+func TestSignalInterruptsClient(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		p := start(t, "client", "-i", "60", "-o", t.TempDir(), "-a", "127.0.0.1", "-p", freePort(t))
+		p.until(t, "Server 1")
+		p.signal(t, s)
+		p.until(t, "braid: interrupted")
+		if code := p.end(t); code != codeInterrupted {
+			t.Errorf("%v: exit code %d, want %d", s, code, codeInterrupted)
+		}
+	}
+}
+
+// TestSecondSignalKills sends the second signal until it has been taken: the
+// program gives up its handler a moment after it has noticed the first one.
+func TestSecondSignalKills(t *testing.T) {
+	p := start(t, "stubborn")
+	p.until(t, "ready")
+	p.signal(t, syscall.SIGINT)
+	p.until(t, "asked")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = p.Wait() // the state tells more
+	}()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			status, ok := p.ProcessState.Sys().(syscall.WaitStatus)
+			if !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+				t.Errorf("ended by %v, want SIGINT", p.ProcessState)
+			}
+			return
+		case <-tick.C:
+			_ = p.Process.Signal(syscall.SIGINT) // it may have ended
+		}
+	}
+}
