@@ -82,6 +82,13 @@ func ParseFlags(args, transports []string) (Config, error) {
 		return Config{}, set.Errorf("address", "%d addresses for %d ports, want 1 address, or one for each port in --ports/-p",
 			len(c.Addresses), len(c.Ports))
 	}
+	seen := map[string]bool{}
+	for i, target := range c.Targets() {
+		if seen[target] {
+			return Config{}, set.Errorf("ports", "port %d is given twice, want each port once at an address", c.Ports[i])
+		}
+		seen[target] = true
+	}
 	return c, nil
 }
 
@@ -98,7 +105,7 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "output directory; made if it is missing"},
 			{Long: "address", Short: "a", Arg: "ADDRESS", Required: true, List: true, Set: flags.Hosts(&c.Addresses),
 				Help: "address of the servers, an IPv4/IPv6 literal or a host name; or a comma list, one for each port"},
-			{Long: "ports", Short: "p", Arg: "PORTS", Required: true, List: true, Words: true, Set: flags.Ports(&c.Ports),
+			{Long: "ports", Short: "p", Arg: "PORTS", Required: true, List: true, Words: true, Set: flags.Ports(&c.Ports, false),
 				Help: "the servers' ports: 9001,9002 or 9001 9002 or 9001-9004 or a mix"},
 			{Long: "resume", Short: "r", Set: flags.Switch(&c.Resume),
 				Help: "go on with a download that is already in progress in the output directory"},

@@ -27,7 +27,7 @@ func testSet(v *values) *Set {
 		Summary: "Test the flags.",
 		Flags: []Flag{
 			{Long: "interval", Short: "i", Arg: "SECONDS", Required: true, Help: "seconds between blocks", Set: Interval(&v.interval)},
-			{Long: "ports", Short: "p", Arg: "PORTS", List: true, Words: true, Help: "the ports", Set: Ports(&v.ports)},
+			{Long: "ports", Short: "p", Arg: "PORTS", List: true, Words: true, Help: "the ports", Set: Ports(&v.ports, true)},
 			{Long: "file", Short: "f", Arg: "FILE", List: true, Help: "the files", Set: List(&v.files, nil)},
 			{Long: "max-conns", Arg: "N", Default: "1024", Help: "connections at once", Set: Int(&v.count, 1, 4096)},
 			{Long: "resume", Short: "r", Help: "go on", Set: Switch(&v.resume)},

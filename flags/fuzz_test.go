@@ -16,7 +16,7 @@ func FuzzPorts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		var ports []int
-		if err := Ports(&ports)([]string{in}); err != nil {
+		if err := Ports(&ports, true)([]string{in}); err != nil {
 			if ports != nil || len(err.Error()) > 600 {
 				t.Errorf("%q: got %v, %v", in, ports, err)
 			}

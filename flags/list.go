@@ -54,9 +54,9 @@ func List(p *[]string, whole func(value string) bool) func([]string) error {
 // maxPort is the highest TCP or UDP port.
 const maxPort = 65535
 
-// Ports takes a list of ports and ranges of ports, 9001,9003-9005 9010, in
-// which none comes twice.
-func Ports(p *[]int) func([]string) error {
+// Ports takes a list of ports and ranges of ports, 9001,9003-9005 9010. If distinct,
+// none may come twice.
+func Ports(p *[]int, distinct bool) func([]string) error {
 	return func(values []string) error {
 		elements, err := splitList(values, commasSpaces)
 		if err != nil {
@@ -70,7 +70,7 @@ func Ports(p *[]int) func([]string) error {
 				return err
 			}
 			for port := low; port <= high; port++ {
-				if seen[port] {
+				if distinct && seen[port] {
 					return errorf("port %d is given twice, want each port once", port)
 				}
 				seen[port] = true

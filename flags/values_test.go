@@ -23,7 +23,7 @@ func TestPorts(t *testing.T) {
 		{"1,65535", []int{1, 65535}},
 	} {
 		var got []int
-		if err := Ports(&got)([]string{test.in}); err != nil || !reflect.DeepEqual(got, test.want) {
+		if err := Ports(&got, true)([]string{test.in}); err != nil || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%q: got %v, %v, want %v", test.in, got, err, test.want)
 		}
 	}
@@ -46,7 +46,7 @@ func TestPorts(t *testing.T) {
 		"99999999999999": "is no port",
 	} {
 		got := []int{7}
-		err := Ports(&got)([]string{in})
+		err := Ports(&got, true)([]string{in})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", in, err, want)
 		}

@@ -143,7 +143,7 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "how many virtual servers"},
 			{Long: "file", Short: "f", Arg: "FILE", Required: true, List: true, Set: flags.List(&c.Files, isFile),
 				Help: "the file to serve; or n files with commas between them: server k serves the k-th"},
-			{Long: "ports", Short: "p", Arg: "PORTS", Required: true, List: true, Words: true, Set: flags.Ports(&c.Ports),
+			{Long: "ports", Short: "p", Arg: "PORTS", Required: true, List: true, Words: true, Set: flags.Ports(&c.Ports, true),
 				Help: "n ports, one a server: 9001,9002 or 9001 9002 or 9001-9004 or a mix"},
 			{Long: "bind", Arg: "ADDRESS", Default: "all", Set: flags.Host(&c.Bind),
 				Help: "address to listen on"},
