@@ -94,7 +94,9 @@ type Balancer struct {
 	done   bits // verified
 	undone int  // segments not verified
 	left   int64
-	wasted int64
+	wasted int64       // bytes that verified a second time
+	twice  int64       // bytes asked for a second time on purpose
+	bytes  int64       // received
 	extra  map[int]int // segments held by more than one lane: how many more
 
 	lanes      []*lane // in the order in which they joined
@@ -202,7 +204,7 @@ func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	if l.silent {
 		b.revive(l)
 	}
-	l.server.received(n)
+	b.received(l.server, n)
 	l.arrived(n, now)
 	b.touch(l)
 }

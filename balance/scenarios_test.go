@@ -30,14 +30,14 @@ func rig() []scenario {
 	}
 	four := scenario{size: mib(96), links: s2}
 	same := scenario{size: mib(64), links: s1}
-	return []scenario{
+	all := []scenario{
 		{name: "s1 four equal", size: mib(64), links: s1},
 		{name: "s2 four unequal", size: mib(96), links: s2},
 		{name: "s3 fastest killed", size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 3, do: "kill"}}},
 		{name: "s4 one silent for ever", size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 2, do: "blackhole"}}},
 		{name: "s5 8 MiB unequal", size: mib(8), links: []simLink{
 			{rate: 5, delay: 25 * ms}, {rate: 10, delay: 25 * ms}, {rate: 20, delay: 25 * ms}, {rate: 40, delay: 25 * ms}}},
-		{name: "s6 lossy and long", size: mib(64), streams: 16, links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})},
+		{name: "s6 lossy and long", size: mib(64), links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})},
 		{name: "s7 swings", size: mib(64), links: []simLink{
 			{rate: 80, delay: 15 * ms}, {rate: 4, delay: 15 * ms}, {rate: 20, delay: 15 * ms}, {rate: 20, delay: 15 * ms}},
 			events: []simEvent{{at: 2 * time.Second, link: 0, do: "rate", rate: 4}, {at: 2 * time.Second, link: 1, do: "rate", rate: 80}}},
@@ -51,6 +51,10 @@ func rig() []scenario {
 		{name: "s11 sixteen", size: mib(48), links: equal(16, simLink{rate: 10, delay: 5 * ms})},
 		{name: "s12 shared access", size: mib(64), access: 100, links: equal(4, simLink{rate: 100, delay: 10 * ms})},
 	}
+	for i := range all {
+		all[i].streams = 16
+	}
+	return all
 }
 
 func TestRig(t *testing.T) {

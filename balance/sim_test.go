@@ -21,7 +21,7 @@ const (
 	payload   = 1448.0 / 1500 // of what a link carries is file data
 	mss       = 1448
 	notSent   = 128 << 10 // a server writes on while less is unsent
-	frameMax  = 256 << 10
+	frameMax  = 64 << 10
 	readChunk = 16 << 10 // the client reports about so many bytes at a time
 )
 
@@ -501,7 +501,7 @@ func (s *simulation) transmit(ln *simLane, c *chunk) {
 	wait := float64(q.size) / q.rate
 	if math.IsInf(ln.ssthresh, 1) && wait > max(0.010, ln.link.rtt()/2) && ln.cwnd > 16*mss {
 		ln.ssthresh = ln.cwnd // HyStart
-		ln.wmax, ln.lossAt = ln.cwnd, s.now
+		ln.wmax, ln.lossAt = 0, s.now
 	}
 	if !s.push(q, c) {
 		s.lose(c)
@@ -621,7 +621,11 @@ func (s *simulation) cubic(ln *simLane, acked float64) {
 	ln.cwnd += 0.53 * acked * mss / ln.cwnd // as fast as Reno would
 	t := float64(s.now-ln.lossAt)/1e9 + ln.link.rtt()
 	k := math.Cbrt(ln.wmax / mss * 0.3 / 0.4)
-	if w := (0.4*math.Pow(t-k, 3) + ln.wmax/mss) * mss; w > ln.cwnd {
+	origin := ln.wmax / mss
+	if ln.wmax == 0 {
+		origin = ln.ssthresh / mss // slow start ended without a loss
+	}
+	if w := (0.4*math.Pow(t-k, 3) + origin) * mss; w > ln.cwnd {
 		ln.cwnd += min((w-ln.cwnd)*acked/ln.cwnd, acked/2)
 	}
 }
@@ -714,7 +718,7 @@ func (s *simulation) obey(o Order) {
 		})
 	case Probe:
 		l := s.links[o.Server]
-		if float64(s.now-l.since)/1e9 >= 0.2 && len(l.lanes) < 2 {
+		if float64(s.now-l.since)/1e9 >= 0.1 && len(l.lanes) < 2 {
 			s.dial(l, false)
 		}
 		s.toServer(ln, func() {})

@@ -7,6 +7,8 @@ import (
 
 const (
 	leastSilence = 250 * time.Millisecond
+	leastProbe   = 120 * time.Millisecond
+	quickProbes  = 60 // probes before they become rarer
 	firstByte    = time.Second
 	readSize     = 64 << 10 // bytes that the caller may collect before it reports them
 	gaps         = 4        // usual gaps between bytes that make a silence
@@ -96,9 +98,9 @@ func (b *Balancer) fallSilent(l *lane) {
 // probe orders a probe and returns when the next one is due. The pause is
 // short at first, so that a path that is well again is found quickly.
 func (b *Balancer) probe(l *lane) time.Time {
-	pause := max(leastSilence, 3*l.rtt)
-	if l.probes >= 20 {
-		pause = min(pause<<min(l.probes-19, 8), 5*time.Second)
+	pause := max(leastProbe, 3*l.rtt)
+	if n := l.probes - quickProbes; n >= 0 {
+		pause = min(pause<<min(n+1, 8), 5*time.Second)
 	}
 	l.probes++
 	b.orders = append(b.orders, Order{Kind: Probe, Lane: l.id, Server: l.server.no})

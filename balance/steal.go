@@ -174,6 +174,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level float64) bool {
 	}
 	for s := first; s < first+n; s++ {
 		b.extra[s]++
+		b.twice += b.size(s)
 	}
 	b.ask(t, Run{first, n})
 	return true
@@ -188,8 +189,8 @@ func (b *Balancer) solo(v *victim, n int) int {
 	return k
 }
 
-// mayDuplicate reports whether n segments more may be under way twice.
+// mayDuplicate reports whether n segments more may be asked for twice.
 func (b *Balancer) mayDuplicate(n int) bool {
 	most := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(len(b.servers)))
-	return b.wasted+int64(len(b.extra)+n)*b.cfg.SegmentSize <= most
+	return max(b.wasted, b.twice)+int64(n)*b.cfg.SegmentSize <= most
 }

@@ -1,17 +1,19 @@
 package balance
 
 import (
+	"math"
 	"slices"
 	"time"
 )
 
 const (
-	proof      = 64 << 10 // bytes by which a lane shows that it is better than a silent one
-	bins       = 4        // samples of a server's rate that are compared
-	unsteady   = 0.3      // spread of the samples, relative to their mean, that more lanes might help
-	worthLane  = 1.2      // growth of the server's rate that justifies twice the lanes
-	greatGain  = 1.5      // growth after which the number is taken times four
-	trialPause = 20 * time.Second
+	proof        = 64 << 10 // bytes by which a lane shows that it is better than a silent one
+	bins         = 5        // samples of a server's rate that are compared
+	unsteady     = 0.3     // spread of the samples, relative to their mean, that more lanes might help
+	veryUnsteady = 0.6
+	worthLane    = 1.2 // growth of the server's rate that justifies twice the lanes
+	greatGain    = 1.5 // growth after which the number is taken times four
+	trialPause   = 3 * time.Second
 )
 
 // server is what the lanes to one server have in common, and the search for
@@ -32,19 +34,29 @@ type server struct {
 	retryAt time.Time
 	retries int
 
-	bytes  int64 // received
-	binAt  time.Time
-	binned int64
-	rates  []float64 // the latest samples, bytes/s
+	mark  reading   // where the sample that is being taken began
+	bytes int64     // received
+	rates []reading // the latest samples: their ends
+	ready time.Time // no sample before
 
-	trial   bool
-	before  int     // lanes before the trial
-	was     float64 // bytes/s before it
-	settled time.Time
-	from    int64 // bytes when the measurement began
-	began   time.Time
-	failed  int
-	rest    time.Time // no trial before
+	trial  bool
+	before int     // lanes before the trial
+	was    float64 // bytes/s before it
+	allWas float64 // of all servers together
+	failed int
+	rest   time.Time // no trial before
+}
+
+// reading is a counter's value at a time: bytes of one server and of all.
+type reading struct {
+	at         time.Time
+	bytes, all int64
+}
+
+// since returns the rates from another reading to this one, in bytes/s.
+func (r reading) since(o reading) (one, all float64) {
+	dt := r.at.Sub(o.at).Seconds()
+	return float64(r.bytes-o.bytes) / dt, float64(r.all-o.all) / dt
 }
 
 func (s *server) joined(l *lane, now time.Time) {
@@ -65,10 +77,41 @@ func (s *server) left(l *lane) {
 
 // unsettle drops the samples, because the lanes have changed.
 func (s *server) unsettle() {
-	s.rates, s.binAt, s.settled = s.rates[:0], time.Time{}, time.Time{}
+	s.rates, s.mark, s.ready = s.rates[:0], reading{}, time.Time{}
 }
 
-func (s *server) received(n int) { s.bytes += int64(n) }
+// received counts n bytes. Samples begin and end when bytes come, so that it
+// does not matter in what portions they do.
+func (b *Balancer) received(s *server, n int) {
+	s.bytes += int64(n)
+	b.bytes += int64(n)
+	now := reading{b.now, s.bytes, b.bytes}
+	switch {
+	case s.ready.IsZero():
+		start := max(6*s.rtt(), 300*time.Millisecond)
+		if s.trial {
+			start = max(3*s.rtt(), 150*time.Millisecond)
+		}
+		s.ready = b.now.Add(start)
+	case b.now.Before(s.ready):
+	case s.mark.at.IsZero():
+		s.mark = now
+	case b.now.Sub(s.last().at) >= max(2*s.rtt(), 100*time.Millisecond):
+		if len(s.rates) == bins && !s.trial {
+			s.mark = s.rates[0]
+			s.rates = slices.Delete(s.rates, 0, 1)
+		}
+		s.rates = append(s.rates, now)
+	}
+}
+
+// last is the end of the latest sample.
+func (s *server) last() reading {
+	if len(s.rates) == 0 {
+		return s.mark
+	}
+	return s.rates[len(s.rates)-1]
+}
 
 func (s *server) notOpened(now time.Time) {
 	if s.opening > 0 {
@@ -146,7 +189,7 @@ func (b *Balancer) thin(s *server) {
 				}
 			default:
 				proved = proved || l.fresh >= proof
-				if least == nil || l.got <= least.got {
+				if least == nil || b.rate(l) <= b.rate(least) {
 					least = l
 				}
 			}
@@ -203,107 +246,96 @@ func (b *Balancer) close(l *lane) {
 
 // seek looks for the number of lanes that a server is worth.
 func (b *Balancer) seek(s *server) {
-	if b.free.count == 0 || s.silent() {
-		// Too late to measure anything, or nothing to be measured.
-		s.unsettle()
-		return
-	}
-	if s.trial {
+	switch {
+	case s.silent():
+		s.stop(b.now)
+	case b.free.count == 0:
+		s.unsettle() // too late to measure anything
+	case s.trial:
 		b.judge(s)
-		return
+	case len(s.rates) == bins && !b.now.Before(s.rest) && s.want < b.cfg.MaxStreams && s.opening == 0 && s.active() == s.want:
+		one, all := s.last().since(s.mark)
+		if spread := s.spread(); spread > unsteady*one && b.Left() > time.Second {
+			// Half of the samples tell more of the present if it got worse.
+			lateOne, lateAll := s.last().since(s.rates[bins-3])
+			b.try(s, min(one, lateOne), min(all, lateAll), s.want*firstStep(spread/one))
+		}
 	}
-	b.sample(s)
-	if len(s.rates) < bins || b.now.Before(s.rest) || s.want >= b.cfg.MaxStreams || s.opening > 0 {
-		return
-	}
-	low, high, sum := slices.Min(s.rates), slices.Max(s.rates), 0.0
-	for _, r := range s.rates {
-		sum += r
-	}
-	mean := sum / bins
-	if high-low < unsteady*mean || b.Left() < time.Second {
-		return
-	}
-	b.try(s, mean, 2*s.want)
 }
 
 func (s *server) silent() bool {
-	for _, l := range s.lanes {
-		if l.silent {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.lanes, func(l *lane) bool { return l.silent })
 }
 
-// sample notes the server's rate over the last stretch of time.
-func (b *Balancer) sample(s *server) {
-	if s.bytes == 0 {
-		return
+// stop ends a trial without a result.
+func (s *server) stop(now time.Time) {
+	if s.trial {
+		s.trial, s.want, s.opening = false, s.before, 0
 	}
-	if s.binAt.IsZero() {
-		if s.settled.IsZero() {
-			s.settled = b.now.Add(max(6*s.rtt(), 300*time.Millisecond))
-		}
-		if !b.now.Before(s.settled) {
-			s.binAt, s.binned = b.now, s.bytes
-		}
-		return
-	}
-	if dt := b.now.Sub(s.binAt); dt >= max(2*s.rtt(), 100*time.Millisecond) {
-		if len(s.rates) == bins {
-			s.rates = slices.Delete(s.rates, 0, 1)
-		}
-		s.rates = append(s.rates, float64(s.bytes-s.binned)/dt.Seconds())
-		s.binAt, s.binned = b.now, s.bytes
-	}
+	s.rest = now.Add(time.Second)
+	s.unsettle()
 }
 
-// try starts a trial with n lanes; was is the rate without it.
-func (b *Balancer) try(s *server, was float64, n int) {
-	s.trial, s.was, s.before = true, was, s.want
+// firstStep is by what to multiply the lanes at first.
+func firstStep(spread float64) int {
+	if spread > veryUnsteady {
+		return 4
+	}
+	return 2
+}
+
+// spread is the difference between the highest and the lowest rate over two
+// consecutive samples. A single gap, as after the loss that ends a full
+// queue, is followed by all that was held up, and shows little over two.
+func (s *server) spread() float64 {
+	low, high := math.Inf(1), 0.0
+	for i, r := range s.rates[1:] {
+		from := s.mark
+		if i > 0 {
+			from = s.rates[i-1]
+		}
+		rate, _ := r.since(from)
+		low, high = min(low, rate), max(high, rate)
+	}
+	return high - low
+}
+
+// try starts a trial with n lanes; was and allWas are the rates without it.
+func (b *Balancer) try(s *server, was, allWas float64, n int) {
+	s.trial, s.was, s.allWas, s.before = true, was, allWas, s.active()
 	s.want = min(n, b.cfg.MaxStreams)
-	s.began = time.Time{}
 	s.unsettle()
 	b.open(s, s.want-s.before)
 }
 
-// judge ends a trial: the rate after the new lanes' start is held against the
-// rate before it.
+// judge ends a trial: the rates after the new lanes' start are held against
+// those before it. A clear gain is believed at once; before there is said to
+// be none, it is measured for longer. What one server gains at the cost of the
+// others, on a shared bottleneck, does not count.
 func (b *Balancer) judge(s *server) {
-	if s.opening > 0 {
+	if s.opening > 0 || len(s.rates) < 2 {
 		return
 	}
-	if s.settled.IsZero() {
-		s.settled = b.now.Add(max(3*s.rtt(), 150*time.Millisecond))
-		s.began = time.Time{}
+	rate, all := s.last().since(s.mark)
+	gain := rate / s.was
+	if all-s.allWas < (rate-s.was)*0.4 {
+		gain = 1
 	}
-	if b.now.Before(s.settled) {
-		return
-	}
-	if s.began.IsZero() {
-		s.began, s.from = b.now, s.bytes
-		return
-	}
-	dt := b.now.Sub(s.began)
-	if dt < max(4*s.rtt(), 300*time.Millisecond) {
-		return
-	}
-	rate := float64(s.bytes-s.from) / dt.Seconds()
-	switch n := s.active(); {
-	case n > s.before && rate >= worthLane*s.was && s.want < b.cfg.MaxStreams:
-		s.want = n
-		if rate >= greatGain*s.was {
-			b.try(s, rate, 4*n)
+	n := s.active()
+	switch {
+	case n > s.before && gain >= worthLane:
+		s.failed = 0
+		if n >= b.cfg.MaxStreams {
+			s.want, s.trial = n, false
+			s.unsettle()
+		} else if gain >= greatGain {
+			b.try(s, rate, all, 4*n)
 		} else {
-			b.try(s, rate, 2*n)
+			b.try(s, rate, all, 2*n)
 		}
-	case n > s.before && rate >= worthLane*s.was:
-		s.want, s.trial, s.failed = n, false, 0
-		s.unsettle()
-	default:
+	case len(s.rates) >= 5:
 		s.want, s.trial = s.before, false
-		s.rest = b.now.Add(trialPause << min(s.failed, 6))
+		s.rest = b.now.Add(trialPause * time.Duration(math.Pow(3, float64(min(s.failed, 5)))))
 		s.failed++
 		s.unsettle()
 	}
