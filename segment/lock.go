@@ -113,7 +113,7 @@ func (s *stateFile) release() error {
 
 // remove deletes the state file and gives up the lock: in that order, so that
 // nobody gets the lock of a file about to go, except on Windows, which does not
-// remove open files. There somebody who has it by then keeps it.
+// remove open files. There somebody who gets it in between makes the removal fail.
 func (s *stateFile) remove() error {
 	if runtime.GOOS == "windows" {
 		err := errors.Join(s.release(), retry(func() error { return os.Remove(s.path) }))

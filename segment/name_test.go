@@ -60,6 +60,7 @@ func TestSafeName(t *testing.T) {
 		{long, long[:200]},
 		{"a." + long, "a." + long[:198]},
 		{strings.Repeat("é", 150) + ".avi", strings.Repeat("é", 98) + ".avi"},
+		{"a" + strings.Repeat("é", 150) + ".avi", "a" + strings.Repeat("é", 97) + ".avi"},
 		{long[:195] + ".part", long[:194] + ".part_"},
 		{long[:199] + " " + long, long[:199]},
 	} {

@@ -347,6 +347,9 @@ func TestNothingToResume(t *testing.T) {
 			if err := spoil(p.partPath(), p.partPath()+".state"); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := PeekState(dir, "film.avi"); name != "no part" && !errors.Is(err, ErrNoState) {
+				t.Errorf("PeekState: %v", err)
+			}
 			if p, err := Resume(context.Background(), dir, "film.avi"); !errors.Is(err, ErrNoState) || p != nil {
 				t.Fatalf("got %v", err)
 			}
@@ -482,6 +485,9 @@ func TestSecondClientIsRefused(t *testing.T) {
 	p := create(t, dir, m)
 	fetch(t, p, data, upTo(m.Layout().Count())...)
 	refused(t, dir, m)
+	if root, err := PeekState(dir, "film.avi"); root != m.Root() || err != nil {
+		t.Errorf("PeekState beside the lock: %s, %v", root, err)
+	}
 	p.Close()
 	p = resume(t, dir)
 	refused(t, dir, m)

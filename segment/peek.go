@@ -1,27 +1,35 @@
 package segment
 
 import (
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
 // PeekState returns the root of the download in progress under name, without
-// locking it or reading any of its data. The error is ErrNoState when there is none, or its
-// state file is torn.
+// locking it or reading any of its data. The error is ErrNoState when there is none
+// or its state file is torn; a *DiskError, ErrNotRegular for one, when it cannot be read.
 func PeekState(dir, name string) (Root, error) {
-	f, err := os.Open(filepath.Join(dir, name+stateSuffix))
+	path := filepath.Join(dir, name+stateSuffix)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Root{}, ErrNoState
+	}
 	if err != nil {
-		return Root{}, fmt.Errorf("%w: %w", ErrNoState, err)
+		return Root{}, diskError("open", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return Root{}, diskError("open", path, ErrNotRegular)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Root{}, diskError("open", path, err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	m, _, err := readState(f)
 	if err != nil {
-		return Root{}, diskError("stat", f.Name(), err)
-	}
-	m, _, err := decodeState(f, info.Size())
-	if err != nil {
-		return Root{}, fmt.Errorf("%w: %s: %w", ErrNoState, f.Name(), err)
+		return Root{}, err
 	}
 	return m.Root(), nil
 }

@@ -53,17 +53,9 @@ func (p *Part) resume(ctx context.Context) error {
 	if err := p.openPart(); err != nil {
 		return err
 	}
-	info, err := p.state.Stat()
+	m, flagged, err := readState(p.state.File)
 	if err != nil {
-		return diskError("stat", p.state.path, err)
-	}
-	m, flagged, err := decodeState(p.state, info.Size())
-	var fromDisk *fs.PathError
-	if errors.As(err, &fromDisk) {
-		return diskError("read", p.state.path, err)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrNoState, p.state.path, err)
+		return err
 	}
 	p.manifest = m
 	p.have, p.missing = newBitmap(m.layout), m.layout.Count()
@@ -112,6 +104,5 @@ func (p *Part) readBack(ctx context.Context, flagged bitmap) error {
 		}
 		return nil
 	})
-	p.dirty = true // flagged may hold more
 	return diskError("read", p.partPath(), err)
 }

@@ -35,8 +35,8 @@ func writeFile(t *testing.T, path string, data []byte) {
 func TestSource(t *testing.T) {
 	for _, size := range []int{0, 1, 100_000} {
 		data := random(size)
-		_, s := served(t, data)
-		if s.Name() != "film.avi" || s.Manifest().Root() != manifestOf(t, data).Root() {
+		path, s := served(t, data)
+		if s.Path() != path || s.Name() != "film.avi" || s.Manifest().Root() != manifestOf(t, data).Root() {
 			t.Fatalf("%d bytes: %s with root %s", size, s.Name(), s.Manifest().Root())
 		}
 		again, err := s.Again()
@@ -110,8 +110,8 @@ func TestOpenSourceCancelled(t *testing.T) {
 
 // changes are the ways in which a file stops being the one that was hashed.
 var changes = map[string]func(path string) error{
-	"grown":       func(path string) error { return os.Truncate(path, 100_001) },
-	"shrunk":      func(path string) error { return os.Truncate(path, 99_999) },
+	"grown":       func(path string) error { return resize(path, 100_001) },
+	"shrunk":      func(path string) error { return resize(path, 99_999) },
 	"touched":     func(path string) error { return os.Chtimes(path, time.Time{}, time.Unix(1e9, 1)) },
 	"overwritten": func(path string) error { return rewrite(path, 0) },
 	"replaced":    func(path string) error { return rewrite(path, 1) },
@@ -119,6 +119,15 @@ var changes = map[string]func(path string) error{
 	"a folder": func(path string) error {
 		return errors.Join(os.Remove(path), os.Mkdir(path, 0o755))
 	},
+}
+
+// resize leaves the modification time as it was.
+func resize(path string, size int64) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Truncate(path, size), os.Chtimes(path, time.Time{}, info.ModTime()))
 }
 
 // rewrite puts other bytes of the same number into the file (how 0) or, with the

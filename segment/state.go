@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"lukechampine.com/blake3"
@@ -57,12 +58,30 @@ func stateChecksum(header, values []byte) (sum [32]byte) {
 	return sum
 }
 
+// readState decodes a state file. What is wrong with it is ErrNoState, what is wrong
+// with the disk a *DiskError.
+func readState(f *os.File) (*Manifest, bitmap, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, diskError("stat", f.Name(), err)
+	}
+	m, have, err := decodeState(f, info.Size())
+	var fromDisk *fs.PathError
+	switch {
+	case errors.As(err, &fromDisk):
+		return nil, nil, diskError("read", f.Name(), err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrNoState, f.Name(), err)
+	}
+	return m, have, nil
+}
+
 // decodeState reads a state file of length bytes. It allocates no more than the
 // file holds. A bitmap cut short is filled up with zeros, bits beyond the last
 // segment mean nothing.
 func decodeState(r io.ReaderAt, length int64) (*Manifest, bitmap, error) {
 	var header [stateValues]byte
-	if _, err := readFull(r, header[stateStart:], stateStart); err != nil {
+	if err := readFull(r, header[stateStart:], stateStart); err != nil {
 		return nil, nil, err
 	}
 	if string(header[stateStart:16]) != stateMagic {
@@ -77,7 +96,7 @@ func decodeState(r io.ReaderAt, length int64) (*Manifest, bitmap, error) {
 		return nil, nil, io.ErrUnexpectedEOF
 	}
 	values := make([]byte, ManifestSize(l))
-	if _, err := readFull(r, values, stateValues); err != nil {
+	if err := readFull(r, values, stateValues); err != nil {
 		return nil, nil, err
 	}
 	if stateChecksum(header[:], values) != [32]byte(header[stateSum:]) {
@@ -88,9 +107,7 @@ func decodeState(r io.ReaderAt, length int64) (*Manifest, bitmap, error) {
 		return nil, nil, err
 	}
 	have := newBitmap(l)
-	n, err := readFull(r, have, bitmapOffset(m))
-	clear(have[n:])
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := readFull(r, have, bitmapOffset(m)); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, nil, err
 	}
 	return m, have, nil
@@ -98,15 +115,15 @@ func decodeState(r io.ReaderAt, length int64) (*Manifest, bitmap, error) {
 
 func bitmapOffset(m *Manifest) int64 { return stateValues + int64(len(m.values)) }
 
-func readFull(r io.ReaderAt, p []byte, off int64) (int, error) {
+func readFull(r io.ReaderAt, p []byte, off int64) error {
 	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return n, nil
+	switch {
+	case n == len(p):
+		return nil
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
 	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
+	return err
 }
 
 // writeState writes the state file from nothing.

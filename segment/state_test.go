@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 	"testing"
 )
 
@@ -84,6 +85,27 @@ func TestStateThatDoesNotFold(t *testing.T) {
 	}
 }
 
+// hugeState claims a file of 16 TiB, whose values would take 128 MiB.
+func hugeState(t testing.TB) []byte {
+	b := encodeState(manifestOf(t, nil))
+	binary.BigEndian.PutUint64(b[16:], maxSize)
+	return b
+}
+
+func TestStateAllocatesNoMoreThanItHolds(t *testing.T) {
+	b := hugeState(t)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _, err := decode(b)
+	runtime.ReadMemStats(&after)
+	if err == nil {
+		t.Error("it passes")
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+		t.Errorf("%d bytes allocated for a state of %d", n, len(b))
+	}
+}
+
 func FuzzDecodeState(f *testing.F) {
 	for _, size := range []int{0, 1, 16 << 10, 50_000, 300_001} {
 		b := encodeState(manifestOf(f, random(size)))
@@ -92,8 +114,7 @@ func FuzzDecodeState(f *testing.F) {
 		f.Add(b[:len(b)/2])
 	}
 	f.Add([]byte{})
-	huge := encodeState(manifestOf(f, nil))
-	binary.BigEndian.PutUint64(huge[16:], maxSize)
+	huge := hugeState(f)
 	f.Add(bytes.Clone(huge))
 	binary.BigEndian.PutUint64(huge[16:], 1<<63)
 	f.Add(huge)

@@ -66,8 +66,31 @@ func TestResumeRefusesSymlink(t *testing.T) {
 			if _, err := Resume(context.Background(), dir, "film.avi"); !errors.Is(err, ErrNotRegular) || !errors.As(err, &disk) {
 				t.Errorf("got %v", err)
 			}
+			if suffix == ".part.state" {
+				if _, err := PeekState(dir, "film.avi"); !errors.Is(err, ErrNotRegular) {
+					t.Errorf("PeekState: %v", err)
+				}
+			}
 			content(t, moved, before)
 		})
+	}
+}
+
+// A link that is put there between the look and the lock.
+func TestLockFollowsNoSymlink(t *testing.T) {
+	dir := t.TempDir()
+	target, path := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	writeFile(t, target, nil)
+	symlink(t, target, path)
+	if _, err := lockState(path); err != errSwapped {
+		t.Fatalf("got %v", err)
+	}
+	s, err := lockState(target) // the failure has let go of it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.release(); err != nil {
+		t.Error(err)
 	}
 }
 
