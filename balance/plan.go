@@ -27,7 +27,7 @@ func (b *Balancer) look() {
 	*s = survey{at: b.now}
 	for _, l := range b.lanes {
 		if l.usable() && l.meter.known() {
-			r := l.meter.rate(b.now)
+			r := max(l.meter.rate(b.now), 1)
 			s.known++
 			s.sum += r
 			s.most = max(s.most, r)
@@ -173,7 +173,7 @@ func (b *Balancer) fair(l *lane) int64 {
 	s := &b.survey
 	seg := float64(b.cfg.SegmentSize)
 	end := float64(b.left)/s.sum + seg/s.most
-	return int64((b.rate(l)*end*(1+1e-9) - float64(l.owed())) / seg)
+	return int64(min((b.rate(l)*end*(1+1e-9)-float64(l.owed()))/seg, 1<<40))
 }
 
 // pick takes up to n consecutive segments for a lane out of the pool, which is

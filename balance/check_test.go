@@ -1,0 +1,61 @@
+package balance
+
+import "fmt"
+
+// check verifies what must always hold: every segment is verified, or in the
+// pool, or held by as many lanes as are counted; sums are right.
+func (b *Balancer) check() error {
+	holders := map[int]int{}
+	for _, l := range b.lanes {
+		out := int64(0)
+		for _, r := range l.reqs {
+			here := 0
+			for i := range r.run.Count {
+				seg := r.run.First + i
+				if r.state[i]&wanted != 0 {
+					if i >= r.keep || r.state[i]&landed != 0 {
+						return fmt.Errorf("lane %d wants segment %d that will not come", l.id, seg)
+					}
+					holders[seg]++
+				}
+				if i < r.keep && r.state[i]&landed == 0 {
+					out += b.size(seg)
+				}
+				if i < r.keep && r.state[i]&landed != 0 {
+					here++
+				}
+			}
+			if here != r.here || here >= r.keep {
+				return fmt.Errorf("lane %d request %d: %d of %d landed, noted %d", l.id, r.id, here, r.keep, r.here)
+			}
+		}
+		if out != l.out {
+			return fmt.Errorf("lane %d: %d bytes are out, noted %d", l.id, out, l.out)
+		}
+	}
+	undone, left, free := 0, int64(0), 0
+	for seg := range b.segs {
+		if b.free.has(seg) {
+			free++
+		}
+		if b.done.has(seg) {
+			if b.free.has(seg) || holders[seg] > 0 || b.extra[seg] != 0 {
+				return fmt.Errorf("segment %d is done, yet free or held", seg)
+			}
+			continue
+		}
+		undone++
+		left += b.size(seg)
+		want := 1 + b.extra[seg]
+		if b.free.has(seg) {
+			want = b.extra[seg]
+		}
+		if holders[seg] != want {
+			return fmt.Errorf("segment %d: free %v, %d holders, %d noted", seg, b.free.has(seg), holders[seg], want)
+		}
+	}
+	if undone != b.undone || left != b.left || free != b.free.count {
+		return fmt.Errorf("%d segments, %d bytes, %d free; noted %d, %d, %d", undone, left, free, b.undone, b.left, b.free.count)
+	}
+	return nil
+}
