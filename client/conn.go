@@ -31,6 +31,13 @@ const (
 	reportTime  = 5 * time.Millisecond
 )
 
+// A read that brings little is followed by a pause, so that a slow link costs
+// one wake-up for many packets.
+const (
+	littleRead = 16 << 10 // bytes
+	readPause  = time.Millisecond
+)
+
 // queued bounds the messages that wait to be written. A server that does not
 // read for so long is as good as dead.
 const queued = 4096
@@ -339,6 +346,9 @@ func (c *conn) readSome(ctx context.Context, r io.Reader, p []byte) (int, error)
 		}
 	}
 	c.pending += n
+	if n < len(p) && n < littleRead {
+		time.Sleep(readPause)
+	}
 	if now := time.Now(); c.pending >= reportBytes || now.Sub(c.reported) >= reportTime {
 		c.report(now)
 	}

@@ -61,7 +61,7 @@ func (d *download) open(ctx context.Context, c *content, decided bool) (opening,
 	case !decided && (exists || leftover):
 		return opening{}, errUndecided
 	case same && d.cfg.Resume:
-		return opening{complete: path}, nil
+		return opening{complete: path}, segment.Drop(d.cfg.Output, c.name)
 	case exists && !same && !d.cfg.Overwrite:
 		return opening{}, &segment.DiskError{Op: "keep", Path: path, Err: errors.New("there is a file of this name with other content; --overwrite replaces it")}
 	}

@@ -54,6 +54,9 @@ func List(p *[]string, whole func(value string) bool) func([]string) error {
 // maxPort is the highest TCP or UDP port.
 const maxPort = 65535
 
+// maxPorts bounds a list of ports.
+const maxPorts = 65535
+
 // Ports takes a list of ports and ranges of ports, 9001,9003-9005 9010. If distinct,
 // none may come twice.
 func Ports(p *[]int, distinct bool) func([]string) error {
@@ -72,6 +75,9 @@ func Ports(p *[]int, distinct bool) func([]string) error {
 			for port := low; port <= high; port++ {
 				if distinct && seen[port] {
 					return errorf("port %d is given twice, want each port once", port)
+				}
+				if len(ports) == maxPorts {
+					return errorf("more than %d ports", maxPorts)
 				}
 				seen[port] = true
 				ports = append(ports, port)
