@@ -81,6 +81,7 @@ type Order struct {
 type Config struct {
 	Size        int64 // bytes, ≥ 0
 	SegmentSize int64 // bytes, > 0; the last segment may be short
+	Servers     int   // servers that are being dialled, as far as is known; 0: unknown
 	MinStreams  int   // lanes a server should always have; 0 means 1
 	MaxStreams  int   // lanes a server may have; 0 means MinStreams
 }
@@ -95,7 +96,7 @@ type Balancer struct {
 	undone int  // segments not verified
 	left   int64
 	wasted int64       // bytes that verified a second time
-	twice  int64       // bytes asked for a second time on purpose
+	spent  int64       // bytes of waste that duplicates asked for were expected to cost
 	bytes  int64       // received
 	extra  map[int]int // segments held by more than one lane: how many more
 

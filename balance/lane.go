@@ -129,7 +129,7 @@ func (b *Balancer) settle(l *lane, r *request) {
 		}
 	}
 	if len(l.reqs) == 0 {
-		l.out = 0
+		l.meter.pause()
 	}
 }
 

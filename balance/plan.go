@@ -58,7 +58,12 @@ func (b *Balancer) rate(l *lane) float64 {
 	if l.meter.known() {
 		return max(l.meter.rate(b.now), 1)
 	}
-	return b.survey.guess
+	r := b.survey.guess
+	if wait := b.now.Sub(l.busy) - l.rtt; wait > 0 && len(l.reqs) > 0 {
+		// Had it been faster than this, it would have been heard of.
+		r = min(r, float64(l.got+16<<10)/wait.Seconds())
+	}
+	return max(r, 1)
 }
 
 // arrived notes n bytes on a lane.
@@ -158,7 +163,7 @@ func (b *Balancer) fill(l *lane) {
 // goal is how many bytes should be outstanding on a lane.
 func (b *Balancer) goal(l *lane) float64 {
 	if !l.meter.known() {
-		return min(firstWork, float64(b.left)/float64(len(b.lanes)))
+		return min(firstWork, float64(b.left)/float64(max(len(b.lanes), b.cfg.Servers)))
 	}
 	g := l.meter.high(b.now) * max(2*l.rtt, ahead).Seconds()
 	if b.now.Sub(l.meter.grew) < max(4*l.rtt, 200*time.Millisecond) {

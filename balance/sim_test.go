@@ -247,7 +247,7 @@ func newSimulation(sc scenario) *simulation {
 	if s.chunk == 0 {
 		s.chunk = int(min(max(sc.size/40000, mss), 1<<20))
 	}
-	s.b = New(Config{Size: sc.size, SegmentSize: sc.seg, MaxStreams: sc.streams})
+	s.b = New(Config{Size: sc.size, SegmentSize: sc.seg, MaxStreams: sc.streams, Servers: len(sc.links)})
 	s.firsts = make([]byte, s.b.segs)
 	s.out.fluid = fluidLimit(sc)
 	s.out.streams = make([]int, len(sc.links))

@@ -8,6 +8,7 @@ import (
 
 const (
 	lead      = 20 * time.Millisecond // how long before it runs dry a lane looks for work
+	firstWait = 50 * time.Millisecond // after which a lane without a rate counts as slow
 	worthwile = 0.005                 // seconds a take-over must gain
 	sendQueue = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
 )
@@ -166,15 +167,24 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level float64) bool {
 		b.ask(t, Run{first, n})
 		return true
 	}
+	if !t.meter.known() || !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait {
+		return false // too little is known to pay for a duplicate
+	}
 	n = b.solo(v, n)
 	first := v.req.run.First + v.at + 1 - n
-	size := float64(b.size(first + n - 1))
-	if v.end*0.8-(start+(float64(n-1)*seg+size)/rate) < worthwile || !b.mayDuplicate(n) {
+	done := start + (float64(n-1)*seg+float64(b.size(first+n-1)))/rate
+	if v.end*0.8-done < worthwile {
 		return false
 	}
+	// v's copy is a waste only as far as it comes before all is done.
+	cost := int64(min(float64(n)*seg, v.rate*max(done, level)))
+	most := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(len(b.servers)))
+	if max(b.wasted, b.spent)+cost > most {
+		return false
+	}
+	b.spent += cost
 	for s := first; s < first+n; s++ {
 		b.extra[s]++
-		b.twice += b.size(s)
 	}
 	b.ask(t, Run{first, n})
 	return true
@@ -187,10 +197,4 @@ func (b *Balancer) solo(v *victim, n int) int {
 		k++
 	}
 	return k
-}
-
-// mayDuplicate reports whether n segments more may be asked for twice.
-func (b *Balancer) mayDuplicate(n int) bool {
-	most := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(len(b.servers)))
-	return max(b.wasted, b.twice)+int64(n)*b.cfg.SegmentSize <= most
 }
