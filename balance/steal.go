@@ -176,10 +176,11 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level float64) bool {
 	if v.end*0.8-done < worthwile {
 		return false
 	}
-	// v's copy is a waste only as far as it comes before all is done.
+	// v's copy is a waste only as far as it comes before all is done. The last
+	// few segments are not haggled over.
 	cost := int64(min(float64(n)*seg, v.rate*max(done, level)))
 	most := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(len(b.servers)))
-	if max(b.wasted, b.spent)+cost > most {
+	if max(b.wasted, b.spent)+cost > most && b.undone > len(b.servers) {
 		return false
 	}
 	b.spent += cost

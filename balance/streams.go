@@ -42,7 +42,8 @@ type server struct {
 	trial  bool
 	before int     // lanes before the trial
 	was    float64 // bytes/s before it
-	allWas float64 // of all servers together
+	from   reading // the rate of all servers without it is measured from here
+	upTo   reading // to here
 	failed int
 	rest   time.Time // no trial before
 }
@@ -167,6 +168,10 @@ func (s *server) active() (n int) {
 }
 
 func (b *Balancer) open(s *server, n int) {
+	n = min(n, b.cfg.MaxStreams-len(s.lanes)-s.opening)
+	if n <= 0 {
+		return
+	}
 	s.opening += n
 	s.retryAt = b.now.Add(max(3*time.Second, 8*s.rtt()))
 	for range n {
@@ -254,11 +259,11 @@ func (b *Balancer) seek(s *server) {
 	case s.trial:
 		b.judge(s)
 	case len(s.rates) == bins && !b.now.Before(s.rest) && s.want < b.cfg.MaxStreams && s.opening == 0 && s.active() == s.want:
-		one, all := s.last().since(s.mark)
+		one, _ := s.last().since(s.mark)
 		if spread := s.spread(); spread > unsteady*one && b.Left() > time.Second {
 			// Half of the samples tell more of the present if it got worse.
-			lateOne, lateAll := s.last().since(s.rates[bins-3])
-			b.try(s, min(one, lateOne), min(all, lateAll), s.want*firstStep(spread/one))
+			late, _ := s.last().since(s.rates[bins-3])
+			b.try(s, min(one, late), s.rates[bins-2], s.want*firstStep(spread/one))
 		}
 	}
 }
@@ -300,9 +305,12 @@ func (s *server) spread() float64 {
 	return high - low
 }
 
-// try starts a trial with n lanes; was and allWas are the rates without it.
-func (b *Balancer) try(s *server, was, allWas float64, n int) {
-	s.trial, s.was, s.allWas, s.before = true, was, allWas, s.active()
+// try starts a trial with n lanes; was is the rate without it. What all
+// servers carry without it is measured from a reading on until the new lanes
+// are there.
+func (b *Balancer) try(s *server, was float64, from reading, n int) {
+	s.trial, s.was, s.before = true, was, s.active()
+	s.from, s.upTo = from, reading{}
 	s.want = min(n, b.cfg.MaxStreams)
 	s.unsettle()
 	b.open(s, s.want-s.before)
@@ -313,12 +321,19 @@ func (b *Balancer) try(s *server, was, allWas float64, n int) {
 // be none, it is measured for longer. What one server gains at the cost of the
 // others, on a shared bottleneck, does not count.
 func (b *Balancer) judge(s *server) {
-	if s.opening > 0 || len(s.rates) < 2 {
+	if s.opening > 0 {
+		return
+	}
+	if s.upTo.at.IsZero() {
+		s.upTo = reading{b.now, s.bytes, b.bytes}
+	}
+	if len(s.rates) < 2 {
 		return
 	}
 	rate, all := s.last().since(s.mark)
+	_, allWas := s.upTo.since(s.from)
 	gain := rate / s.was
-	if all-s.allWas < (rate-s.was)*0.4 {
+	if all-allWas < max((rate-s.was)*0.5, allWas*0.04) {
 		gain = 1
 	}
 	n := s.active()
@@ -329,9 +344,9 @@ func (b *Balancer) judge(s *server) {
 			s.want, s.trial = n, false
 			s.unsettle()
 		} else if gain >= greatGain {
-			b.try(s, rate, all, 4*n)
+			b.try(s, rate, s.mark, 4*n)
 		} else {
-			b.try(s, rate, all, 2*n)
+			b.try(s, rate, s.mark, 2*n)
 		}
 	case len(s.rates) >= 5:
 		s.want, s.trial = s.before, false
