@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 
 	"braid/segment"
 )
@@ -93,16 +94,19 @@ func decode(t Type, b []byte, n int) (Message, error) {
 		keep := binary.BigEndian.Uint64(b[4:])
 		return Cancel{ID: binary.BigEndian.Uint32(b), Keep: int(min(keep, math.MaxInt32))}, nil
 	case TypeData:
-		off := binary.BigEndian.Uint64(b[4:])
-		if off > maxOffset {
-			return nil, broken("DATA at offset %d", off)
+		off, n := binary.BigEndian.Uint64(b[4:]), n-dataHeaderLen
+		if off > maxOffset-uint64(n) {
+			return nil, broken("DATA of %d bytes at offset %d", n, off)
 		}
-		return Data{ID: binary.BigEndian.Uint32(b), Offset: int64(off), Len: n - dataHeaderLen}, nil
+		return Data{ID: binary.BigEndian.Uint32(b), Offset: int64(off), Len: n}, nil
 	case TypePing:
 		return Ping{Token: [8]byte(b)}, nil
 	case TypePong:
 		return Pong{Token: [8]byte(b)}, nil
 	case TypeRefuse:
+		if !utf8.Valid(b[1:]) {
+			return nil, broken("REFUSE with words that are not UTF-8")
+		}
 		return Refuse{Code: Code(b[0]), Text: string(b[1:])}, nil
 	}
 	return nil, errors.New("wire: decode of an unchecked type")
@@ -135,21 +139,27 @@ func decodeWelcome(b []byte) (Message, error) {
 	if n != len(b)-48 {
 		return nil, broken("WELCOME with a name of %d bytes in place of %d", len(b)-48, n)
 	}
+	if !utf8.Valid(b[48:]) {
+		return nil, broken("WELCOME with a name that is not UTF-8")
+	}
 	m.Manifest, m.Name = flags == 1, string(b[48:])
 	return m, nil
 }
 
 func decodeManifest(b []byte) (Message, error) {
 	off := binary.BigEndian.Uint64(b)
-	if off%32 != 0 || off > maxOffset || (len(b)-8)%32 != 0 {
+	if off%32 != 0 || (len(b)-8)%32 != 0 {
 		return nil, broken("MANIFEST of %d bytes at %d, want multiples of 32", len(b)-8, off)
+	}
+	if off > maxManifestEnd-uint64(len(b)-8) {
+		return nil, broken("MANIFEST of %d bytes at %d, no manifest is as long", len(b)-8, off)
 	}
 	return Manifest{Offset: int64(off), Values: b[8:]}, nil
 }
 
 func decodeRequest(b []byte) (Message, error) {
 	id, first, count := binary.BigEndian.Uint32(b), binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint64(b[12:])
-	if id == 0 || count == 0 || first > math.MaxInt32 || count > math.MaxInt32 {
+	if id == 0 || count == 0 || count > maxSegments || first > maxSegments-count {
 		return nil, broken("REQUEST %d for %d segments from %d", id, count, first)
 	}
 	return Request{ID: id, Run: segment.Run{First: int(first), Count: int(count)}}, nil

@@ -1,10 +1,14 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+	"unicode/utf8"
+)
 
 // Append appends the encoding of m to b. Of Data it appends all but the file
 // bytes, which the caller sends next. The caller keeps m within the bounds of
-// section 3; text that is too long is cut.
+// section 3; text that is too long is cut, and what is not UTF-8 in it replaced.
 func Append(b []byte, m Message) []byte {
 	start := len(b)
 	b = append(b, byte(m.Type()), 0, 0, 0)
@@ -32,7 +36,7 @@ func (m Welcome) appendBody(b []byte) []byte {
 		flags = 1
 	}
 	b = binary.BigEndian.AppendUint16(b, flags)
-	name := m.Name[:min(len(m.Name), MaxName)]
+	name := text(m.Name, MaxName)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(name)))
 	return append(b, name...)
 }
@@ -65,5 +69,17 @@ func (m Pong) appendBody(b []byte) []byte { return append(b, m.Token[:]...) }
 
 func (m Refuse) appendBody(b []byte) []byte {
 	b = append(b, byte(m.Code))
-	return append(b, m.Text[:min(len(m.Text), MaxText)]...)
+	return append(b, text(m.Text, MaxText)...)
+}
+
+// text makes s valid UTF-8 of at most limit bytes.
+func text(s string, limit int) string {
+	s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	if len(s) <= limit {
+		return s
+	}
+	for !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }

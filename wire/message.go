@@ -34,8 +34,10 @@ const (
 	MaxParts       = 65535
 	MaxWaiting     = 1024 // requests waiting on one connection
 
-	maxOffset     = 1 << 44 // bytes: no file is larger (section 1)
-	dataHeaderLen = 12
+	maxOffset      = 1 << 44 // bytes: no file is larger (section 1)
+	maxSegments    = maxOffset / (4 << 20)
+	maxManifestEnd = maxSegments * 32 // bytes: no manifest is longer
+	dataHeaderLen  = 12
 )
 
 // Message is one of the message types of this package.
@@ -76,7 +78,8 @@ type Request struct {
 	Run segment.Run
 }
 
-// Cancel shortens request ID to its first Keep segments.
+// Cancel shortens request ID to its first Keep segments. A larger Keep than
+// math.MaxInt32, which no file has segments for, is read as that.
 type Cancel struct {
 	ID   uint32
 	Keep int

@@ -26,17 +26,24 @@ func NewReader(r io.Reader, from Side) *Reader {
 // Preface reads the other side's preface; see ReadPreface.
 func (r *Reader) Preface() error { return ReadPreface(r.br) }
 
+// Await waits until the next message begins, and skips the unread file bytes
+// before it. It takes nothing of the message: after a timeout the reader goes on
+// as if nothing had been. The error is io.EOF where Next would give it.
+func (r *Reader) Await() error {
+	if err := r.skip(); err != nil {
+		return err
+	}
+	_, err := r.br.Peek(1)
+	return err
+}
+
 // Next reads a message; of Data its header: the file bytes are then read by
 // Read, and what of them was not read is skipped by the following Next.
 // Errors are *ProtocolError, io.EOF between two messages, or what the stream
 // gives. Byte slices in the message are valid until the following Next.
 func (r *Reader) Next() (Message, error) {
-	if r.left > 0 {
-		n, err := r.br.Discard(r.left)
-		r.left -= n
-		if err != nil {
-			return nil, cut(err)
-		}
+	if err := r.skip(); err != nil {
+		return nil, err
 	}
 	var h [HeaderLen]byte
 	if _, err := io.ReadFull(r.br, h[:]); err != nil {
@@ -62,6 +69,19 @@ func (r *Reader) Next() (Message, error) {
 		return nil, cut(err)
 	}
 	return decode(t, b, n)
+}
+
+// skip drops what was not read of the last Data.
+func (r *Reader) skip() error {
+	if r.left == 0 {
+		return nil
+	}
+	n, err := r.br.Discard(r.left)
+	r.left -= n
+	if err != nil {
+		return cut(err)
+	}
+	return nil
 }
 
 // order checks that a conversation begins with its greeting, and has it once.
