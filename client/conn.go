@@ -89,6 +89,7 @@ type conn struct {
 	why     purpose
 	welcome *wire.Welcome // nil before the greeting
 	joined  bool          // the balancer knows it
+	got     int64         // bytes of the file that have come
 	rtt     time.Duration // the shortest that was seen
 	held    []piece       // segments that came before the content was known
 	told    bool          // it was asked for the manifest

@@ -21,8 +21,8 @@ const (
 	checkpointing = 200 * time.Millisecond
 	drawing       = 200 * time.Millisecond
 
-	manifestLimit = time.Second      // then another server is asked, too
-	silenceGrace  = 30 * time.Second // connected but silent servers get this much at least
+	manifestLimit = 200 * time.Millisecond // then another server is asked, too
+	silenceGrace  = 30 * time.Second       // connected but silent servers get this much at least
 
 	// The first request: enough for the round trips until more can be asked,
 	// and all first requests together bounded, as they are held in memory.
@@ -191,9 +191,11 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 	d.tasks.Go(func() { c.run(ctx) })
 }
 
-// firstShare is what a connection asks for before it knows the size.
+// firstShare is what a connection asks for before it knows the size. A server
+// that was there before gets none: what is missing then is the manifest, which
+// would wait behind it.
 func (d *download) firstShare(s *server, why purpose) share {
-	if why != toSeek || d.partial || d.content != nil && d.content.balancer != nil {
+	if why != toSeek || d.partial || s.useful || d.content != nil && d.content.balancer != nil {
 		return share{}
 	}
 	n := len(d.servers)
@@ -386,24 +388,29 @@ func (d *download) turnAwayFrom(c *conn) {
 	d.drop(c)
 }
 
-// seekManifest asks a server for the manifest, and another one when that one
-// takes long.
+// seekManifest asks a server for the manifest, and when that one takes long
+// another one: the one that has sent the most, as the manifest waits behind what
+// a server has sent already.
 func (d *download) seekManifest(now time.Time) {
 	c := d.content
 	if c.asked != nil && now.Sub(c.askedAt) < max(manifestLimit, 4*c.asked.rtt) {
 		return
 	}
+	var best *conn
 	for _, s := range d.servers {
 		for _, conn := range s.conns {
-			if conn.key() == c.key && !conn.told {
-				conn.told = true
-				c.asked, c.askedAt = conn, now
-				if !conn.welcome.Manifest {
-					conn.send(wire.GetManifest{})
-				}
-				return
+			if conn.key() == c.key && !conn.told && (best == nil || conn.got > best.got) {
+				best = conn
 			}
 		}
+	}
+	if best == nil {
+		return
+	}
+	best.told = true
+	c.asked, c.askedAt = best, now
+	if !best.welcome.Manifest {
+		best.send(wire.GetManifest{})
 	}
 }
 
@@ -529,6 +536,7 @@ func (d *download) verify(ctx context.Context, c *conn, st *store, held []piece)
 
 func (d *download) onReceived(c *conn, n int, now time.Time) {
 	d.arrived += int64(n)
+	c.got += int64(n)
 	if !c.joined {
 		return
 	}

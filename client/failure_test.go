@@ -1,0 +1,227 @@
+package client_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// size is that of the file in most tests: large enough for a thousand
+// decisions, small enough for the race detector.
+const size = 4 * MB
+
+// three serves the file from three servers of 200 kB/s: 600 kB/s in all.
+func (w *world) three(data []byte) (hosts []*memHost) {
+	for k := range 3 {
+		hosts = append(hosts, w.serve(k+1, w.file("f.bin", data), 200*kB, 20*time.Millisecond))
+	}
+	return hosts
+}
+
+func TestFastestDies(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.serve(1, w.file("f.bin", data), 200*kB, 10*time.Millisecond)
+		w.serve(2, w.file("f.bin", data), 400*kB, 10*time.Millisecond)
+		fast := w.serve(3, w.file("f.bin", data), 1400*kB, 10*time.Millisecond)
+		w.at(time.Second, fast.kill)
+		r := w.download(3).complete("f.bin", data).told("Server 3 (h:9003): lost: it cut the connection", 1).wasted(64 << 10)
+		// 2 MB in the first second, the rest at 600 kB/s.
+		if limit := 1 + 2.0*MB/(600*kB); r.took.Seconds() > 1.15*limit {
+			t.Errorf("took %v, the limit is %.2f s", r.took, limit)
+		}
+	})
+}
+
+func TestDiesAndComesBack(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		w.at(1*time.Second, h[0].kill)
+		w.at(3*time.Second, h[0].revive)
+		r := w.download(3).complete("f.bin", data).told("Server 1 (h:9001): rejoined", 1).wasted(64 << 10)
+		// 4 s of 600 kB/s, 2 s of 400 kB/s, and up to 2.5 s until it is dialled again.
+		if r.took > 8500*time.Millisecond {
+			t.Errorf("took %v", r.took)
+		}
+		if n := r.from(1); n < 400*kB {
+			t.Errorf("server 1 brought only %d bytes", n)
+		}
+	})
+}
+
+// TestConsoleShutsDownAndStarts has the real server's console do it.
+func TestConsoleShutsDownAndStarts(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		console, keys := io.Pipe()
+		defer keys.Close()
+		w.serve(1, w.file("f.bin", data), 400*kB, 10*time.Millisecond)
+		w.serveOn(w.host(2, 400*kB, 10*time.Millisecond), 2, w.file("f.bin", data), console)
+		w.at(1*time.Second, func() { io.WriteString(keys, "E1\n") })
+		w.at(2*time.Second, func() { io.WriteString(keys, "S1\n") })
+		r := w.download(2).complete("f.bin", data).told("Server 2 (h:9002): lost: it cut the connection", 1).told("rejoined", 1)
+		if r.took > 7*time.Second || r.from(2) < 1*MB {
+			t.Errorf("took %v, %d bytes from server 2", r.took, r.from(2))
+		}
+	})
+}
+
+func TestAllDieAndOneReturns(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		w.at(2*time.Second, func() {
+			for _, h := range h {
+				h.kill()
+			}
+		})
+		w.at(60*time.Second, h[1].revive)
+		r := w.download(3).complete("f.bin", data).wasted(64<<10).
+			told("all servers lost: seeking them again for up to 10m0s; what has verified is kept", 1).
+			told("rejoined", 1)
+		// 1.2 MB by then; what was in flight is lost.
+		if r.took > 60*time.Second+3*time.Second+15*time.Second || r.from(1) < 300*kB || r.from(3) < 300*kB {
+			t.Errorf("took %v, %d and %d bytes from the ones that died", r.took, r.from(1), r.from(3))
+		}
+	})
+}
+
+func TestAllSilentForAWhile(t *testing.T) {
+	for _, stuck := range []time.Duration{0, 10 * time.Second} {
+		t.Run("TCP back-off "+stuck.String(), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				h := w.three(data)
+				w.at(2*time.Second, func() {
+					for _, h := range h {
+						h.stall()
+					}
+				})
+				w.at(7*time.Second, func() {
+					for _, h := range h {
+						h.heal(stuck)
+					}
+				})
+				r := w.download(3).complete("f.bin", data).mentioned("stalled").wasted(600 << 10)
+				if limit := 5 + float64(size)/(600*kB); r.took.Seconds() > 1.15*limit+1 {
+					t.Errorf("took %v, the limit is %.2f s\n%s", r.took, limit, r.stderr.String())
+				}
+			})
+		})
+	}
+}
+
+func TestOneSilentForEver(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		w.at(2*time.Second, h[1].stall)
+		r := w.download(3).complete("f.bin", data).told("Server 2 (h:9002): stalled", 1).wasted(64 << 10)
+		if limit := 2 + 2.8*MB/(400*kB); r.took.Seconds() > 1.15*limit {
+			t.Errorf("took %v, the limit is %.2f s", r.took, limit)
+		}
+	})
+}
+
+func TestOneSlowsToACrawl(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		w.at(2*time.Second, func() { h[1].setRate(500) })
+		r := w.download(3).complete("f.bin", data).wasted(256 << 10)
+		if limit := 2 + 2.8*MB/(400*kB); r.took.Seconds() > 1.2*limit {
+			t.Errorf("took %v, the limit is %.2f s\n%s", r.took, limit, r.stderr.String())
+		}
+	})
+}
+
+// TestResetStorm cuts all connections again and again.
+func TestResetStorm(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		for i := range 10 {
+			for k, h := range h {
+				w.at(time.Duration(500*(i+1)+100*k)*time.Millisecond, h.reset)
+			}
+		}
+		// Each cut costs what is under way and a segment begun, and the pause before the next attempt.
+		r := w.download(3).complete("f.bin", data).wasted(30 * 30 * kB)
+		if r.took > 12*time.Second {
+			t.Errorf("took %v", r.took)
+		}
+		if got := strings.Count(r.stderr.String(), "rejoined"); got != 30 {
+			t.Errorf("rejoined %d times\n%s", got, r.stderr.String())
+		}
+	})
+}
+
+// TestFlapping has one server that is never there for long beside one that is.
+func TestFlapping(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.serve(1, w.file("f.bin", data), 50*kB, 20*time.Millisecond)
+		h := w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+		for i := range 200 {
+			w.at(time.Duration(i+1)*300*time.Millisecond, h.reset)
+		}
+		r := w.download(2).complete("f.bin", data)
+		if r.took > 60*time.Second || r.from(2) < 500*kB {
+			t.Errorf("took %v, %d bytes from the one that flaps", r.took, r.from(2))
+		}
+	})
+}
+
+func TestDeadFromTheStart(t *testing.T) {
+	for name, change := range map[string]func(*memHost){
+		"refused": func(h *memHost) { h.down = true },
+		"silent":  func(h *memHost) { h.hang = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				h := w.three(data)
+				change(h[0])
+				r := w.download(3).complete("f.bin", data).told("Server 1 (h:9001): refused", 1)
+				if limit := 1 + float64(size)/(400*kB); r.took.Seconds() > 1.15*limit {
+					t.Errorf("took %v, the limit is %.2f s", r.took, limit)
+				}
+				if r.from(1) != 0 {
+					t.Errorf("%d bytes from a dead server", r.from(1))
+				}
+			})
+		})
+	}
+}
+
+// TestAcceptsButSaysNothing has a server without a WELCOME.
+func TestAcceptsButSaysNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		mute := w.host(1, 200*kB, 20*time.Millisecond)
+		if _, err := (memTransport{w.net, mute}).Listen(w.ctx, mute.addr); err != nil {
+			t.Fatal(err)
+		}
+		w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+		r := w.download(2).complete("f.bin", data).told("Server 1 (h:9001): refused: no answer", 1)
+		if limit := 1 + float64(size)/(200*kB); r.took.Seconds() > 1.1*limit {
+			t.Errorf("took %v, the limit is %.2f s", r.took, limit)
+		}
+	})
+}
+
+// TestBitFlips has a link that damages a packet now and then.
+func TestBitFlips(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		n := 0
+		h[0].flip = func() bool { n++; return n%400 == 300 }
+		r := w.download(3).complete("f.bin", data)
+		if got := strings.Count(r.stderr.String(), "Server 1 (h:9001): sent corrupt data"); got == 0 || got > 3 {
+			t.Errorf("told of %d corrupt segments\n%s", got, r.stderr.String())
+		}
+	})
+}
