@@ -149,8 +149,10 @@ func (p *Part) WriteSegment(i int, data []byte) error {
 	if i < 0 || i >= l.Count() || len(data) != l.Len(i) {
 		return fmt.Errorf("segment %d of %d bytes does not exist in %s", i, len(data), p.name)
 	}
-	_, err := p.file.WriteAt(data, l.Offset(i))
-	return diskError("write", p.partPath(), err)
+	if _, err := p.file.WriteAt(data, l.Offset(i)); err != nil {
+		return diskError("write", p.partPath(), err)
+	}
+	return nil
 }
 
 // Mark notes that segment i is had: verified, and its WriteSegment returned.

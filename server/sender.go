@@ -49,6 +49,7 @@ type sender struct {
 	asked   bool   // the manifest has been asked for, or was sent unasked
 	frame   int    // bytes of the next DATA message
 	checked time.Time
+	pace    pace
 	buf     []byte
 	body    []byte // file bytes, for connections without sendfile
 }
@@ -62,6 +63,7 @@ func newSender(s *session, file *os.File) *sender {
 		done:     make(chan struct{}),
 		frame:    minFrame,
 		checked:  time.Now(),
+		pace:     newPace(s.conn),
 	}
 	t.adapt(frameTime)
 	return t
@@ -107,6 +109,7 @@ func (t *sender) welcome(hello wire.Hello) error {
 			b = wire.Append(b, wire.Manifest{Values: values})
 		}
 	}
+	t.forgo()
 	if hello.Parts > 0 {
 		t.push(0, segment.Share(layout, int(hello.Part), int(hello.Parts), int64(hello.Max)))
 	}
@@ -131,14 +134,28 @@ func (t *sender) heed(ctx context.Context) error {
 				return nil
 			}
 		}
+		t.pace.pause()
 		select {
 		case m := <-t.in:
+			t.forgo()
 			if err := t.handle(m); err != nil {
 				return err
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// forgo gives up what the limit would have let through while nobody asked:
+// only what a busy machine missed may be made up for.
+func (t *sender) forgo() {
+	if t.limiter == nil {
+		return
+	}
+	now := time.Now()
+	if spare := int(t.limiter.TokensAt(now)) - t.limiter.Burst()/pieces; spare > 0 {
+		t.limiter.AllowN(now, spare)
 	}
 }
 
@@ -236,7 +253,9 @@ func (t *sender) sendData(ctx context.Context) error {
 	if err := t.writeFile(q.begin, n); err != nil {
 		return err
 	}
-	t.adapt(time.Since(begun))
+	now = time.Now()
+	t.adapt(now.Sub(begun))
+	t.pace.wrote(n, now)
 	t.sent(n)
 	q.begin += int64(n)
 	if q.begin >= q.end {

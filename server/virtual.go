@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -116,7 +117,9 @@ func (v *virtual) serve(ctx context.Context, conn net.Conn) {
 			v.changed.Do(func() { v.event("%v; it refuses clients until it is shut down and started again", err) })
 		},
 	}
-	if err := s.run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, segment.ErrChanged) {
+	err := s.run(ctx)
+	// A connection that closes without a word is somebody who looks whether the port is open.
+	if err != nil && err != io.EOF && ctx.Err() == nil && !errors.Is(err, segment.ErrChanged) {
 		v.noise.Do(func() { v.event("client %v: %v", conn.RemoteAddr(), err) })
 	}
 }

@@ -29,6 +29,21 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 func (tcp) Listen(ctx context.Context, addr string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive, Control: tuneListener}
-	return lc.Listen(ctx, "tcp", addr)
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return tcpListener{l}, nil
+}
+
+// tcpListener tunes what it accepts.
+type tcpListener struct{ net.Listener }
+
+func (l tcpListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return tune(c), nil
 }

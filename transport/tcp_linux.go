@@ -1,20 +1,36 @@
 package transport
 
 import (
-	"syscall"
+	"net"
 
 	"golang.org/x/sys/unix"
 )
 
-// unsentLow is how much a socket may hold that it has not sent yet, in bytes.
-// What is in the socket can no longer be cancelled, so it is short; long
-// enough that the sender need not wake for every packet.
-const unsentLow = 128 << 10
+// tcpConn is a TCP connection whose unsent queue can be kept short.
+type tcpConn struct{ *net.TCPConn }
 
-// tuneListener sets what accepted sockets inherit. The system may not know
-// an option; then it is as fast as it is.
-func tuneListener(_, _ string, c syscall.RawConn) error {
-	return c.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLow)
-	})
+// SetUnsent bounds how much the socket may hold that it has not sent yet, in
+// bytes (TCP_NOTSENT_LOWAT, tcp(7)). What is in the socket can no longer be
+// cancelled.
+func (c tcpConn) SetUnsent(bytes int) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	if err := raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
+	}); err != nil {
+		return err
+	}
+	return set
+}
+
+// tune wraps an accepted connection; sendfile still works on it, as ReadFrom
+// is that of *net.TCPConn.
+func tune(c net.Conn) net.Conn {
+	if t, ok := c.(*net.TCPConn); ok {
+		return tcpConn{t}
+	}
+	return c
 }
