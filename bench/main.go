@@ -1,0 +1,95 @@
+// Command bench measures braid as whole processes on this machine's loopback,
+// beside whatever peers are installed, and prints Markdown tables.
+//
+//	go run ./bench loopback     one large file, against cp, curl, aria2c and axel
+//	go run ./bench limits       four servers of unequal limits, against the fluid limit
+//	go run ./bench memory       peak memory of client and server
+//	go run ./bench scale        many servers, many clients, many sizes
+//	go run ./bench transports   the transports side by side
+//
+// Machines are noisy: the runs of all rows are interleaved, and medians and
+// ratios within one call are what counts.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+// bench is one call of the program.
+type bench struct {
+	ctx   context.Context
+	braid string // path of the binary
+	dir   string // scratch, removed at the end
+	reps  int
+	size  int64 // bytes of the file of loopback and transports
+	svg   string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	b := &bench{ctx: ctx}
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.StringVar(&b.braid, "braid", "", "path of the braid binary (default: built from this module)")
+	fs.IntVar(&b.reps, "reps", 5, "counted runs of each row; one more warms up")
+	mib := fs.Int64("mib", 1024, "size of the file of loopback and transports, MiB")
+	scratch := fs.String("dir", defaultDir(), "where the files are; a memory file system, so that no disk is measured")
+	fs.StringVar(&b.svg, "svg", "", "write the picture of loopback to this file")
+	if len(args) == 0 {
+		fs.Usage()
+		return fmt.Errorf("say what to measure: loopback, limits, memory, scale or transports")
+	}
+	what := args[0]
+	if err := fs.Parse(args[1:]); err != nil {
+		return err
+	}
+	b.size = *mib << 20
+	var err error
+	if b.dir, err = os.MkdirTemp(*scratch, "braid-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if b.braid == "" {
+		b.braid = filepath.Join(b.dir, "braid")
+		build := exec.CommandContext(ctx, "go", "build", "-o", b.braid, "braid")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build braid: %w", err)
+		}
+	}
+	switch what {
+	case "loopback":
+		return b.loopback()
+	case "limits":
+		return b.limits()
+	case "memory":
+		return b.memory()
+	case "scale":
+		return b.scale()
+	case "transports":
+		return b.transports()
+	}
+	return fmt.Errorf("unknown measurement %q", what)
+}
+
+// defaultDir is a memory file system where there is one.
+func defaultDir() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return os.TempDir()
+}

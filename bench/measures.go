@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+)
+
+// limits downloads 30 MB from servers limited to 1, 2, 4 and 8 MB/s: the fluid
+// limit is two seconds.
+func (b *bench) limits() error {
+	const size, sum = 30e6, 15e6
+	file, err := b.randomFile("file.bin", size)
+	if err != nil {
+		return err
+	}
+	server, ports, err := b.serve(file, 4, "--limit", "1MB,2MB,4MB,8MB")
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	r := &row{name: "limits", run: func() (sample, error) { return b.fetch(ports) }}
+	if err := b.interleave([]*row{r}); err != nil {
+		return err
+	}
+	wall, fluid := median(r.got, wallOf), float64(size)/sum
+	fmt.Printf("| limits 1, 2, 4, 8 MB/s; 30 MB; median of %d | seconds | × fluid limit |\n|---|---|---|\n| braid | %.3f | %.3f |\n", len(r.got), wall, wall/fluid)
+	return nil
+}
+
+// memory finds the peak memory of a client for files of three sizes, and of a
+// server with eight clients at once.
+func (b *bench) memory() error {
+	fmt.Println("| file | client peak MiB | server peak MiB (one client) | server peak MiB (eight clients at once) |\n|---|---|---|---|")
+	for _, mib := range []int64{64, 1024, 4096} {
+		file, err := b.randomFile("file.bin", mib<<20)
+		if err != nil {
+			return err
+		}
+		one, alone, err := b.clientsOf(file, 4, 1)
+		if err != nil {
+			return err
+		}
+		eight := 0.0
+		if mib <= 1024 { // eight copies of more would not fit
+			var peak int64
+			if _, peak, err = b.clientsOf(file, 4, 8); err != nil {
+				return err
+			}
+			eight = float64(peak) / (1 << 20)
+		}
+		fmt.Printf("| %d MiB | %.0f | %.0f | %.0f |\n", mib, rssOf(one[0])/(1<<20), float64(alone)/(1<<20), eight)
+		os.Remove(file)
+	}
+	return nil
+}
+
+// clientsOf runs n clients at once against servers in one process. It returns
+// the clients' figures and the server's peak memory in bytes.
+func (b *bench) clientsOf(file string, servers, n int) ([]sample, int64, error) {
+	server, ports, err := b.serve(file, servers)
+	if err != nil {
+		return nil, 0, err
+	}
+	samples, errs := make([]sample, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { samples[i], errs[i] = b.fetchTo(fmt.Sprintf("out%d", i), ports) })
+	}
+	wg.Wait()
+	peak := server.stop()
+	return samples, peak, errors.Join(errs...)
+}
+
+// scale varies servers, clients and sizes one at a time: the cost of a byte
+// should stay flat.
+func (b *bench) scale() error {
+	file, err := b.randomFile("file.bin", b.size)
+	if err != nil {
+		return err
+	}
+	fmt.Println("| servers | clients | size MiB | seconds | client CPU s/GiB | client peak MiB | server peak MiB |\n|---|---|---|---|---|---|---|")
+	for _, n := range []int{1, 2, 4, 16, 64} {
+		if err := b.scaleRow(file, n, 1, b.size); err != nil {
+			return err
+		}
+	}
+	os.Remove(file)
+	if file, err = b.randomFile("file.bin", 32<<20); err != nil {
+		return err
+	}
+	for _, n := range []int{1, 8, 50, 200} {
+		if err := b.scaleRow(file, 4, n, 32<<20); err != nil {
+			return err
+		}
+	}
+	for _, mib := range []int64{1, 16, 256, 4096, 8192} {
+		os.Remove(file)
+		if file, err = b.randomFile("file.bin", mib<<20); err != nil {
+			return err
+		}
+		if err := b.scaleRow(file, 4, 1, mib<<20); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
+	samples, peak, err := b.clientsOf(file, servers, clients)
+	if err != nil {
+		return err
+	}
+	last := 0.0
+	for _, s := range samples {
+		last = max(last, s.wall.Seconds())
+	}
+	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.0f | %.0f |\n", servers, clients, size>>20, last,
+		median(samples, cpuOf)*float64(1<<30)/float64(size), median(samples, rssOf)/(1<<20), float64(peak)/(1<<20))
+	return nil
+}
+
+// transports moves the file over every transport that the binary knows.
+func (b *bench) transports() error {
+	file, err := b.randomFile("file.bin", b.size)
+	if err != nil {
+		return err
+	}
+	var rows []*row
+	for _, name := range strings.Fields("tcp tls quic tcp+zstd tls+zstd quic+zstd") {
+		server, ports, err := b.serve(file, 4, "--transport", name)
+		if err != nil {
+			return err
+		}
+		defer server.stop()
+		rows = append(rows, &row{name: name, run: func() (sample, error) { return b.fetch(ports, "--transport", name) }})
+	}
+	if err := b.interleave(rows); err != nil {
+		return err
+	}
+	printRows(rows, b.size)
+	return nil
+}
