@@ -15,6 +15,7 @@ type lane struct {
 
 	out     int64 // bytes of segments that have been asked for and not come
 	partial int64 // bytes come of segments that are not whole yet
+	ghost   int64 // bytes of cancelled segments that are expected to come still
 	busy    time.Time
 	meter   meter
 
@@ -104,6 +105,7 @@ func (b *Balancer) cut(l *lane, r *request, keep int) {
 	if keep >= r.keep {
 		return
 	}
+	l.ghost += b.underWay(l, r, keep)
 	for i := keep; i < r.keep; i++ {
 		seg := r.run.First + i
 		l.out -= b.size(seg)
@@ -115,6 +117,33 @@ func (b *Balancer) cut(l *lane, r *request, keep int) {
 	r.keep = keep
 	b.orders = append(b.orders, Order{Kind: Shorten, Lane: l.id, Server: l.server.no, ID: r.id, Keep: keep})
 	b.settle(l, r)
+}
+
+// underWay estimates how many bytes of a request from segment keep on are
+// beyond the reach of a cancel.
+func (b *Balancer) underWay(l *lane, r *request, keep int) int64 {
+	reach := b.beyondReach(l) + l.partial
+	for _, o := range l.reqs {
+		for i := range o.keep {
+			if o == r && i == keep || reach <= 0 {
+				rest := int64(0)
+				for ; o == r && i < r.keep; i++ {
+					rest += b.size(r.run.First + i)
+				}
+				return max(min(rest, reach), 0)
+			}
+			if o.state[i]&landed == 0 {
+				reach -= b.size(o.run.First + i)
+			}
+		}
+	}
+	return 0
+}
+
+// beyondReach estimates how many of the bytes that a lane owes its server has
+// given to the network already, or will have before a cancel reaches it.
+func (b *Balancer) beyondReach(l *lane) int64 {
+	return sendQueue + int64(b.rate(l)*(l.rtt+lead).Seconds())
 }
 
 // settle forgets a request of which nothing more is to come.
@@ -149,12 +178,12 @@ func (b *Balancer) release(seg int) {
 // landed notes that a segment came on a lane, and ends the lane's hold on it.
 // It reports whether there was one; the caller says what becomes of the segment.
 func (b *Balancer) landed(l *lane, seg int) (held bool) {
-	l.partial = max(l.partial-b.size(seg), 0)
 	for _, r := range l.reqs {
 		i := seg - r.run.First
 		if i < 0 || i >= r.keep || r.state[i]&landed != 0 {
 			continue
 		}
+		l.partial = max(l.partial-b.size(seg), 0)
 		held = r.state[i]&wanted != 0
 		r.state[i] = landed
 		r.here++
@@ -162,6 +191,9 @@ func (b *Balancer) landed(l *lane, seg int) (held bool) {
 		l.out -= b.size(seg)
 		b.settle(l, r)
 		return held
+	}
+	if l.partial >= b.size(seg) {
+		l.partial -= b.size(seg) // a cancelled one that was not expected
 	}
 	return false
 }

@@ -73,7 +73,9 @@ func (l *lane) arrived(n int, now time.Time) {
 	}
 	l.got += int64(n)
 	l.fresh += int64(n)
-	l.partial += int64(n)
+	ghost := min(int64(n), l.ghost)
+	l.ghost -= ghost
+	l.partial += int64(n) - ghost
 	l.last = now
 	l.meter.add(n, now)
 }

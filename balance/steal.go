@@ -2,6 +2,7 @@ package balance
 
 import (
 	"container/heap"
+	"math"
 	"slices"
 	"time"
 )
@@ -73,6 +74,8 @@ func (b *Balancer) takeOver() {
 	var thieves []*lane
 	var last victims
 	var owed, sum float64
+	seg := float64(b.cfg.SegmentSize)
+	best := math.Inf(1)
 	for _, l := range b.lanes {
 		if l.silent {
 			continue
@@ -81,6 +84,7 @@ func (b *Balancer) takeOver() {
 		owed += float64(l.owed())
 		if !l.retiring {
 			sum += rate
+			best = min(best, b.start(l, rate)+seg/rate)
 			if float64(l.owed())/rate < (l.rtt + lead).Seconds() {
 				thieves = append(thieves, l)
 			}
@@ -93,6 +97,7 @@ func (b *Balancer) takeOver() {
 		return
 	}
 	level := owed / sum
+	late := max(level, best*1.25+worthwile)
 	heap.Init(&last)
 	slices.SortStableFunc(thieves, func(a, c *lane) int {
 		switch ra, rc := b.rate(a), b.rate(c); {
@@ -105,13 +110,18 @@ func (b *Balancer) takeOver() {
 	})
 	for _, t := range thieves {
 		for range 4 {
-			if len(last) == 0 || !b.takeFrom(&last[0], t, level) {
-				break
+			if len(last) == 0 {
+				return
 			}
-			if v, ok := b.victim(last[0].l, last[0].rate); ok {
-				last[0] = v
+			v := &last[0]
+			took := b.takeFrom(v, t, level, late)
+			again, ok := b.victim(v.l, v.rate)
+			if took && ok {
+				*v = again
 				heap.Fix(&last, 0)
 			} else {
+				// Nothing is left there, or even this lane, the fastest that is
+				// free, cannot help.
 				heap.Pop(&last)
 			}
 		}
@@ -137,25 +147,32 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 	return victim{}, false
 }
 
+// start is how long it takes until the first byte of a new request can come on
+// a lane, in seconds.
+func (b *Balancer) start(l *lane, rate float64) float64 {
+	return max(float64(l.owed())/rate, l.rtt.Seconds())
+}
+
 // takeFrom moves work from the end of v's queue to t, if that gains time, and
-// reports whether it did. What v's server has not sent yet is cancelled there;
+// reports whether it did. All lanes together need level seconds; t must not
+// need more than late, for then it is better to wait for a faster lane. What v's server has not sent yet is cancelled there;
 // of the rest a duplicate is asked for.
-func (b *Balancer) takeFrom(v *victim, t *lane, level float64) bool {
+func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if v.l == t {
 		return false
 	}
 	seg := float64(b.cfg.SegmentSize)
 	rate := b.rate(t)
-	start := max(float64(t.owed())/rate, t.rtt.Seconds())
-	if start >= v.end {
+	start := b.start(t, rate)
+	if start >= v.end || start+seg/rate > late {
 		return false
 	}
 	x := (v.end - start) / (1/rate + 1/v.rate)
 	x = min(x, max(seg, min(rate*(level-start), v.rate*(v.end-level))))
-	n := max(1, int(x/seg))
+	n := max(1, int(min(x, rate*(late-start))/seg))
 
 	here := float64(v.l.owed() - v.behind)
-	sent := min(sendQueue+v.rate*(v.l.rtt+lead).Seconds(), here)
+	sent := min(float64(b.beyondReach(v.l)), here)
 	if unsent := int((here - sent) / seg); unsent > 0 {
 		n = b.solo(v, min(n, unsent))
 		if v.end-(start+float64(n)*seg/rate) < worthwile {

@@ -215,7 +215,7 @@ func (b *Balancer) thin(s *server) {
 func (b *Balancer) retire(l *lane) {
 	l.retiring = true
 	l.retired = b.now
-	sent := sendQueue + int64(b.rate(l)*(l.rtt+lead).Seconds())
+	sent := b.beyondReach(l)
 	pos := -l.partial
 	for _, r := range slices.Clone(l.reqs) {
 		keep := r.keep
