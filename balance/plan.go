@@ -78,6 +78,9 @@ func (l *lane) arrived(n int, now time.Time) {
 	l.partial += int64(n) - ghost
 	l.last = now
 	l.meter.add(n, now)
+	if len(l.reqs) == 0 {
+		l.meter.pause() // cancelled work that came all the same
+	}
 }
 
 // Plan returns what is to be done now, in order. When nothing has happened

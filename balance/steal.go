@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"container/heap"
 	"math"
 	"slices"
@@ -45,6 +46,13 @@ func (b *Balancer) feed() {
 	}
 }
 
+// thief is a lane that is about to run dry, and how long it would take to have
+// one more segment, in seconds.
+type thief struct {
+	*lane
+	first float64
+}
+
 // victim is a lane that may lose work.
 type victim struct {
 	l      *lane
@@ -71,7 +79,7 @@ func (h *victims) Pop() any {
 // takeOver gives lanes that are about to run dry work of those that would
 // finish last, so that all finish together.
 func (b *Balancer) takeOver() {
-	var thieves []*lane
+	var thieves []thief
 	var last victims
 	var owed, sum float64
 	seg := float64(b.cfg.SegmentSize)
@@ -84,9 +92,10 @@ func (b *Balancer) takeOver() {
 		owed += float64(l.owed())
 		if !l.retiring {
 			sum += rate
-			best = min(best, b.start(l, rate)+seg/rate)
+			first := b.start(l, rate) + seg/rate
+			best = min(best, first)
 			if float64(l.owed())/rate < (l.rtt + lead).Seconds() {
-				thieves = append(thieves, l)
+				thieves = append(thieves, thief{l, first})
 			}
 		}
 		if v, ok := b.victim(l, rate); ok {
@@ -99,29 +108,21 @@ func (b *Balancer) takeOver() {
 	level := owed / sum
 	late := max(level, best*1.25+worthwile)
 	heap.Init(&last)
-	slices.SortStableFunc(thieves, func(a, c *lane) int {
-		switch ra, rc := b.rate(a), b.rate(c); {
-		case ra > rc:
-			return -1
-		case ra < rc:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
 	for _, t := range thieves {
 		for range 4 {
 			if len(last) == 0 {
 				return
 			}
 			v := &last[0]
-			took := b.takeFrom(v, t, level, late)
+			took := b.takeFrom(v, t.lane, level, late)
 			again, ok := b.victim(v.l, v.rate)
 			if took && ok {
 				*v = again
 				heap.Fix(&last, 0)
 			} else {
-				// Nothing is left there, or even this lane, the fastest that is
-				// free, cannot help.
+				// Nothing is left there, or even this lane, the soonest that
+				// could help, cannot.
 				heap.Pop(&last)
 			}
 		}
