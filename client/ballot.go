@@ -52,14 +52,6 @@ func (b *ballot) fail(server int) {
 // complete reports whether every server has answered or failed.
 func (b *ballot) complete() bool { return len(b.votes)+len(b.failed) >= b.servers }
 
-// deadline is when the vote should be looked at again; zero: no need.
-func (b *ballot) deadline() time.Time {
-	if len(b.votes) == 0 || b.complete() {
-		return time.Time{}
-	}
-	return b.first.Add(voteLimit)
-}
-
 // decide returns the content that was chosen; ok is false while it is open.
 // The error is *IntegrityError: nobody has what is wanted, or there is a tie.
 func (b *ballot) decide(now time.Time) (k key, ok bool, err error) {

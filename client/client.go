@@ -107,9 +107,7 @@ func (d *download) closeConns() {
 					e.nc.Close()
 				}
 			case opened:
-				if e.outcome.part != nil {
-					e.outcome.part.Close()
-				}
+				e.outcome.release()
 			case landed:
 				// It has verified and is written: worth keeping.
 				if e.err == nil && d.content != nil && d.content.part != nil && e.c.joined {
@@ -125,7 +123,11 @@ func (d *download) closeConns() {
 // fail ends a download without the file; what has verified stays for -r.
 func (d *download) fail(ctx context.Context, err error) error {
 	state := ""
-	if d.content != nil && d.content.part != nil {
+	switch {
+	case d.content == nil || d.content.part == nil:
+	case !d.worthKeeping():
+		d.content.part.Discard()
+	default:
 		state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
 		if closeErr := d.content.part.Close(); closeErr != nil && ctx.Err() == nil {
 			d.tell.Printf("the state could not be saved: %v", closeErr)
@@ -138,4 +140,11 @@ func (d *download) fail(ctx context.Context, err error) error {
 		return fmt.Errorf("%w (what has verified is kept in %s, -r goes on from there)", err, state)
 	}
 	return err
+}
+
+// worthKeeping reports whether -r may go on from the part file: not from one of
+// a content that was never decided, as -r would then take it for what is wanted.
+func (d *download) worthKeeping() bool {
+	c := d.content
+	return c.resumed || c.part.HaveBytes() > 0 && (d.decided || d.ballot.want != nil)
 }

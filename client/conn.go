@@ -52,10 +52,21 @@ type share struct {
 // span is a request as the reader checks it, in bytes of the file.
 type span struct{ next, end int64 }
 
-// store is where verified segments go.
+// store is where verified segments of one content go.
 type store struct {
 	manifest *segment.Manifest
 	part     *segment.Part
+
+	mu   sync.RWMutex // held for reading while a segment is written
+	gone bool         // the content was given up
+}
+
+// discard gives up the content. Nothing is being written when the files go.
+func (st *store) discard() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.gone = true
+	st.part.Discard() // what stays behind is in nobody's way
 }
 
 // conn is one connection to a server: a lane. Its reader goroutine verifies
@@ -94,6 +105,7 @@ type conn struct {
 	held    []piece       // segments that came before the content was known
 	told    bool          // it was asked for the manifest
 	closed  bool          // the download has given it up
+	lied    bool          // and said why: what it sent does not verify
 }
 
 // key is the content that the server has offered.
@@ -380,13 +392,22 @@ func (c *conn) landed(i int, data []byte) error {
 	return outcome
 }
 
-// errCorrupt is a segment that does not verify.
-var errCorrupt = errors.New("sent corrupt data")
+// errCorrupt is a segment that does not verify, errGivenUp one of a content that
+// is not wanted any more.
+var (
+	errCorrupt = errors.New("sent corrupt data")
+	errGivenUp = errors.New("its content is not wanted any more")
+)
 
 // keep verifies a segment and writes it to its place.
 func keep(st *store, i int, data []byte) error {
 	if !st.manifest.Verify(i, data) {
 		return fmt.Errorf("%w (segment %d)", errCorrupt, i)
+	}
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	if st.gone {
+		return errGivenUp
 	}
 	return st.part.WriteSegment(i, data)
 }

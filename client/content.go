@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -21,7 +22,10 @@ type content struct {
 	manifest *segment.Manifest
 	part     *segment.Part
 	balancer *balance.Balancer // nil until part is there
+	store    *store            // of part
+	resumed  bool              // part was there before
 	opening  bool              // a goroutine is opening part
+	waits    bool              // part must not be opened before the vote is decided
 
 	asked   *conn     // whom the manifest was asked of last
 	askedAt time.Time // when
@@ -33,6 +37,17 @@ type opening struct {
 	complete string // path of a file that is complete already; then part is nil
 	resumed  bool
 	dropped  bool // what an earlier run had left
+}
+
+// release gives up a part that is not used. One that was there before stays.
+func (o opening) release() {
+	switch {
+	case o.part == nil:
+	case o.resumed:
+		o.part.Close()
+	default:
+		o.part.Discard()
+	}
 }
 
 // errUndecided means that opening now would drop or refuse something, which a
@@ -53,13 +68,14 @@ func (d *download) open(ctx context.Context, c *content, decided bool) (opening,
 			return opening{}, err
 		}
 	}
-	same, exists, err := segment.CheckExisting(ctx, path, c.manifest)
 	leftover := segment.Leftover(d.cfg.Output, c.name)
+	if _, err := os.Lstat(path); !decided && (leftover || err == nil) {
+		return opening{}, errUndecided
+	}
+	same, exists, err := segment.CheckExisting(ctx, path, c.manifest)
 	switch {
 	case err != nil:
 		return opening{}, err
-	case !decided && (exists || leftover):
-		return opening{}, errUndecided
 	case same && d.cfg.Resume:
 		return opening{complete: path}, segment.Drop(d.cfg.Output, c.name)
 	case exists && !same && !d.cfg.Overwrite:

@@ -210,7 +210,7 @@ func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) er
 	}
 	c.welcome, c.rtt = e.welcome, min(c.rtt, e.took)
 	s.conns = append(s.conns, c)
-	s.pause, s.tried, s.fatal, s.told = 0, true, nil, ""
+	s.tried, s.fatal = true, nil
 	if c.why == toProbe {
 		d.race(c)
 		if c.closed {
@@ -250,7 +250,7 @@ func (d *download) greetAgain(s *server) {
 	if s.useful {
 		word = "rejoined"
 	}
-	s.state, s.useful, d.lostAll = connected, true, false
+	s.state, s.useful, s.told, d.lostAll = connected, true, "", false
 	d.event(s, "%s", word)
 }
 
@@ -293,7 +293,7 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 		}
 	case c.manifest == nil && !d.partialOf(c):
 		d.seekManifest(now)
-	case !c.opening:
+	case !c.opening && (d.decided || !c.waits):
 		c.opening = true
 		decided := d.decided
 		d.tasks.Go(func() {
@@ -302,9 +302,7 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 			select {
 			case d.events <- e:
 			case <-ctx.Done():
-				if outcome.part != nil {
-					outcome.part.Close()
-				}
+				outcome.release()
 			}
 		})
 	}
@@ -346,8 +344,8 @@ func (d *download) decide(now time.Time) error {
 // choose begins with a content, and drops the one that was provisional.
 func (d *download) choose(k key) {
 	if old := d.content; old != nil && old.part != nil {
-		old.part.Discard()
-		d.kept = 0
+		old.store.discard()
+		d.kept, d.view.then = 0, 0
 		for _, s := range d.servers {
 			s.bytes, s.bytesThen = 0, 0
 			for _, c := range s.conns {
@@ -437,14 +435,13 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	c := e.content
 	c.opening = false
 	if c != d.content { // the vote went another way meanwhile
-		if e.outcome.part != nil {
-			e.outcome.part.Discard()
-		}
+		e.outcome.release()
 		return nil
 	}
 	switch {
 	case errors.Is(e.err, errUndecided):
-		return nil // again when the vote is decided, or at the next housekeeping
+		c.waits = true
+		return d.settle(ctx, now)
 	case errors.Is(e.err, segment.ErrNoState):
 		d.tell.Printf("cannot resume, starting from nothing: %v", e.err)
 		c.fromDisk = false
@@ -458,7 +455,8 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		d.tell.Printf("%s is complete already: all of it verifies", d.complete)
 		return nil
 	}
-	c.part, c.manifest = e.outcome.part, e.outcome.part.Manifest()
+	c.part, c.manifest, c.resumed = e.outcome.part, e.outcome.part.Manifest(), e.outcome.resumed
+	c.store = &store{manifest: c.manifest, part: c.part}
 	if e.outcome.dropped {
 		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
 	}
@@ -498,7 +496,7 @@ func (d *download) join(ctx context.Context, c *conn, now time.Time) {
 		return
 	}
 	c.joined = true
-	st := &store{manifest: d.content.manifest, part: d.content.part}
+	st := d.content.store
 	c.store.Store(st)
 	b := d.content.balancer
 	b.Join(c.lane, c.server.index, c.rtt, now)
@@ -537,6 +535,7 @@ func (d *download) verify(ctx context.Context, c *conn, st *store, held []piece)
 func (d *download) onReceived(c *conn, n int, now time.Time) {
 	d.arrived += int64(n)
 	c.got += int64(n)
+	c.server.pause = 0 // it is of use: not so a server that only says hello
 	if !c.joined {
 		return
 	}
@@ -552,7 +551,7 @@ func (d *download) onLanded(e landed, now time.Time) error {
 	if e.n > 0 {
 		d.onReceived(c, e.n, now)
 	}
-	if st := c.store.Load(); st == nil || d.content == nil || st.part != d.content.part {
+	if st := c.store.Load(); st == nil || d.content == nil || st != d.content.store {
 		return nil // of a content that was given up
 	}
 	b := d.content.balancer
@@ -571,20 +570,29 @@ func (d *download) onLanded(e landed, now time.Time) error {
 	return nil
 }
 
-// lied gives up a connection whose data does not verify.
+// lied gives up a connection whose data does not verify or that breaks the
+// protocol, and at the third time the server.
 func (d *download) lied(c *conn, err error) {
-	if c.closed {
+	s := c.server
+	if c.lied || s.out() {
 		return // told already
 	}
-	s := c.server
+	c.lied = true
 	s.corrupts++
-	s.state = corrupt
 	verdict := "the connection is dropped"
 	if s.out() {
 		verdict = "it is not used any more"
 	}
 	d.event(s, "%v; %s", err, verdict)
 	d.drop(c)
+	if s.out() {
+		for _, c := range slices.Clone(s.conns) {
+			d.drop(c)
+		}
+	}
+	if len(s.conns) == 0 {
+		s.state = corrupt
+	}
 }
 
 // drop closes a connection; its work is free at once. Its ended event follows.
@@ -622,6 +630,10 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 		}
 		return d.settle(ctx, now)
 	}
+	var broken *wire.ProtocolError
+	if !c.closed && errors.As(e.err, &broken) {
+		d.lied(c, e.err)
+	}
 	ours := c.closed
 	c.closed = true
 	d.detach(c)
@@ -631,10 +643,6 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 			s.state = refused
 		}
 		d.trouble(s, fmt.Sprintf("%s: %v", s.state, plain(e.err)))
-	}
-	var broken *wire.ProtocolError
-	if errors.As(e.err, &broken) {
-		s.corrupts++
 	}
 	d.seekAgain(ctx, s)
 	return d.settle(ctx, now)

@@ -97,8 +97,9 @@ func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.
 // client, as it is: it speaks something else, or another version.
 func isFatal(err error) bool {
 	var version *wire.VersionError
+	var broken *wire.ProtocolError
 	var refuse *refusal
-	return errors.Is(err, wire.ErrStranger) || errors.As(err, &version) ||
+	return errors.Is(err, wire.ErrStranger) || errors.As(err, &version) || errors.As(err, &broken) ||
 		errors.As(err, &refuse) && refuse.code == wire.BadVersion
 }
 

@@ -297,8 +297,10 @@ func (r *run) complete(name string, want []byte) *run {
 // nothingPartial holds that no part and no state file is in the folder.
 func (r *run) nothingPartial() {
 	r.w.t.Helper()
-	if left, _ := filepath.Glob(filepath.Join(r.cfg.Output, "*.part*")); len(left) > 0 {
-		r.w.t.Errorf("left over: %v", left)
+	for _, pattern := range []string{"*.part", "*.part.state"} {
+		if left, _ := filepath.Glob(filepath.Join(r.cfg.Output, pattern)); len(left) > 0 {
+			r.w.t.Errorf("left over: %v", left)
+		}
 	}
 }
 

@@ -1,0 +1,292 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lukechampine.com/blake3"
+
+	"braid/client"
+	"braid/segment"
+	"braid/wire"
+)
+
+func digest(data []byte) string { return fmt.Sprintf("%x", blake3.Sum256(data)) }
+
+// integrity holds that a run has ended with an IntegrityError that names
+// parts, and left nothing in the folder.
+func (r *run) integrity(parts ...string) *run {
+	r.w.t.Helper()
+	var e *client.IntegrityError
+	if !errors.As(r.err, &e) {
+		r.w.t.Fatalf("after %v: %v, want an IntegrityError\n%s", r.took, r.err, r.stderr.String())
+	}
+	for _, part := range parts {
+		if !strings.Contains(r.err.Error(), part) {
+			r.w.t.Errorf("%q does not name %q", r.err, part)
+		}
+	}
+	return r
+}
+
+// empty holds that the run has left nothing.
+func (r *run) empty() *run {
+	r.w.t.Helper()
+	if left, _ := os.ReadDir(r.cfg.Output); len(left) > 0 {
+		r.w.t.Errorf("left behind: %v", left)
+	}
+	return r
+}
+
+func TestMajorityOfThree(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", good), 200*kB, 20*time.Millisecond)
+		w.serve(2, w.file("f.bin", other), 200*kB, 20*time.Millisecond)
+		w.serve(3, w.file("f.bin", good), 200*kB, 20*time.Millisecond)
+		r := w.download(3).complete("f.bin", good).within(1.1, size, 400*kB).
+			told("Server 2 (h:9002): holds another file: BLAKE3 "+digest(other), 1)
+		if r.from(2) != 0 {
+			t.Errorf("%d bytes from the server with other content", r.from(2))
+		}
+	})
+}
+
+// TestFirstAnswerIsTheMinority has the content change after data has been written.
+func TestFirstAnswerIsTheMinority(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", other), 2000*kB, 1*time.Millisecond)
+		w.serve(2, w.file("f.bin", good), 200*kB, 200*time.Millisecond)
+		w.serve(3, w.file("f.bin", good), 200*kB, 220*time.Millisecond)
+		r := w.download(3).complete("f.bin", good).told("Server 1 (h:9001): holds another file", 1)
+		if limit := 1.5 + float64(size)/(400*kB); r.from(1) != 0 || r.took.Seconds() > 1.15*limit {
+			t.Errorf("%d bytes from the server with other content, took %v", r.from(1), r.took)
+		}
+	})
+}
+
+// TestFirstAnswerIsTheMinorityOfOtherName has the first part file go, too.
+func TestFirstAnswerIsTheMinorityOfOtherName(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(1*MB, 1), content(1*MB, 2)
+		w.serve(1, w.file("wrong.bin", other), 2000*kB, 1*time.Millisecond)
+		w.serve(2, w.file("right.bin", good), 200*kB, 200*time.Millisecond)
+		w.serve(3, w.file("right.bin", good), 200*kB, 220*time.Millisecond)
+		w.download(3).complete("right.bin", good)
+		if _, err := os.Stat(filepath.Join(w.out(), "wrong.bin")); err == nil {
+			t.Error("the minority's file is there")
+		}
+	})
+}
+
+func TestTie(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := content(size, 1), content(size+5, 2)
+		w.serve(1, w.file("f.bin", a), 2000*kB, 1*time.Millisecond)
+		w.serve(2, w.file("f.bin", b), 200*kB, 150*time.Millisecond)
+		w.serve(3, w.file("f.bin", b), 200*kB, 150*time.Millisecond)
+		w.serve(4, w.file("f.bin", a), 200*kB, 150*time.Millisecond)
+		r := w.download(4).integrity("no majority", "--digest",
+			fmt.Sprintf("server 1, 4: %s (%d bytes)", digest(a), size), fmt.Sprintf("server 2, 3: %s (%d bytes)", digest(b), size+5)).empty()
+		if r.took > 2*time.Second {
+			t.Errorf("took %v", r.took)
+		}
+	})
+}
+
+func TestDigestAgainstAMajority(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, lie := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", lie), 500*kB, 1*time.Millisecond)
+		w.serve(2, w.file("f.bin", lie), 500*kB, 1*time.Millisecond)
+		w.serve(3, w.file("f.bin", good), 500*kB, 30*time.Millisecond)
+		r := w.download(3, func(c *client.Config) { c.Digest = digest(good) }).complete("f.bin", good).within(1.15, size, 500*kB)
+		if r.from(1) != 0 || r.from(2) != 0 {
+			t.Error("bytes from a liar")
+		}
+	})
+}
+
+func TestDigestThatNobodyHas(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.three(data)
+		r := w.download(3, func(c *client.Config) { c.Digest = digest([]byte("x")) }).
+			integrity("no server offers the content with BLAKE3 "+digest([]byte("x")), "server 1, 2, 3: "+digest(data)).empty()
+		if r.took > time.Second {
+			t.Errorf("took %v", r.took)
+		}
+	})
+}
+
+func TestLateJoinerWithOtherContent(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", good), 100*kB, 20*time.Millisecond)
+		late := w.serve(2, w.file("f.bin", other), 200*kB, 20*time.Millisecond)
+		late.kill()
+		w.at(3*time.Second, late.revive)
+		// It is looked at again now and then, and told of once.
+		r := w.download(2).complete("f.bin", good).told("Server 2 (h:9002): holds another file", 1).within(1.1, size, 100*kB)
+		if r.from(2) != 0 || late.dials > 3 {
+			t.Errorf("%d bytes from it, dialled %d times", r.from(2), late.dials)
+		}
+	})
+}
+
+// damageAll changes a byte of every segment.
+func damageAll(_ int64, b []byte) {
+	for i := 0; i < len(b); i += 16 << 10 {
+		b[i] ^= 4
+	}
+}
+
+// TestCorruptSegments has a liar that says the right things and sends damaged data.
+func TestCorruptSegments(t *testing.T) {
+	for _, streams := range []int{1, 4} {
+		t.Run(fmt.Sprint(streams, " streams"), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				w.serve(1, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+				liar := actor{data: data, name: "f.bin", damage: damageAll}
+				h := w.script(2, 200*kB, 20*time.Millisecond, liar.talk)
+				r := w.download(2, func(c *client.Config) { c.Streams = streams }).complete("f.bin", data).
+					told("Server 2 (h:9002): sent corrupt data", 3).told("; it is not used any more", 1).within(1.2, size, 200*kB)
+				if r.from(2) != 0 {
+					t.Errorf("%d bytes from the liar", r.from(2))
+				}
+				dials := h.dials
+				if r := r.result(); r.Servers[1].State != "corrupt" || r.Servers[1].Streams != 0 {
+					t.Errorf("the liar is %+v", r.Servers[1])
+				}
+				if dials > 3*streams {
+					t.Errorf("dialled %d times", dials)
+				}
+			})
+		})
+	}
+}
+
+// TestLiarAlone has nobody else to go to.
+func TestLiarAlone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		liar := actor{data: data, name: "f.bin", damage: damageAll}
+		w.script(1, 200*kB, 20*time.Millisecond, liar.talk)
+		r := w.download(1).integrity("does not verify")
+		if r.took > 10*time.Second {
+			t.Errorf("took %v", r.took)
+		}
+	})
+}
+
+// TestManifestThatDoesNotFold also has one that leaves before it is found out.
+func TestManifestThatDoesNotFold(t *testing.T) {
+	for name, size := range map[string]int{"inline": 1 * MB, "asked for": 4 * MB} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				liar := actor{data: data, name: "f.bin", values: func(v []byte) []byte { v[40] ^= 1; return v }}
+				h := w.script(1, 1000*kB, 1*time.Millisecond, liar.talk)
+				w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+				r := w.download(2).complete("f.bin", data)
+				if h.dials > 3 {
+					t.Errorf("dialled %d times\n%s", h.dials, r.stderr.String())
+				}
+			})
+		})
+	}
+}
+
+// TestManifestThatDoesNotFoldAlone holds that a liar is found out however fast it leaves.
+func TestManifestThatDoesNotFoldAlone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(1*MB, 1)
+		liar := actor{data: data, name: "f.bin", values: func(v []byte) []byte { v[40] ^= 1; return v }}
+		h := w.script(1, 1000*kB, 1*time.Millisecond, liar.talk)
+		r := w.download(1).integrity("does not verify").empty()
+		if h.dials != 3 || r.took > 5*time.Second {
+			t.Errorf("dialled %d times in %v", h.dials, r.took)
+		}
+	})
+}
+
+// TestWrongSize has a liar that claims the right root with another size, which
+// the manifest alone does not disprove.
+func TestWrongSize(t *testing.T) {
+	data := content(1*MB, 1)
+	liar := actor{data: append(bytes.Clone(data), 0, 0, 0), name: "f.bin"}
+	claim := func(w *wire.Welcome) {
+		w.Layout = segment.LayoutOf(int64(len(data) + 3))
+		w.Root = segment.Root(blake3.Sum256(data))
+	}
+	values := func([]byte) []byte {
+		m, err := segment.Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil)
+		if err != nil {
+			panic(err)
+		}
+		return bytes.Clone(m.Values())
+	}
+	liar.welcome, liar.values = claim, values
+	t.Run("alone", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 20*time.Millisecond, liar.talk)
+			w.download(1).integrity("does not verify")
+			if _, err := os.Stat(filepath.Join(w.out(), "f.bin")); err == nil {
+				t.Error("there is a file")
+			}
+		})
+	})
+	t.Run("in the minority", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.serve(3, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.download(3).complete("f.bin", data).told("Server 1 (h:9001): holds another file", 1)
+		})
+	})
+	t.Run("digest", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			r := w.download(2, func(c *client.Config) { c.Digest = digest(data) })
+			if r.err == nil {
+				r.complete("f.bin", data)
+			} else {
+				r.integrity()
+			}
+		})
+	})
+}
+
+func TestEvilNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"../../etc/passwd":               "passwd",
+		`..\..\boot.ini`:                 "boot.ini",
+		"CON":                            "_CON",
+		"..":                             "download",
+		"a\nb\x1b[2Jc":                   "a_b_[2Jc",
+		strings.Repeat("x", 4090) + ".y": strings.Repeat("x", 198) + ".y",
+		"f.part.state":                   "f.part.state_",
+	} {
+		t.Run(want, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(100*kB, 1)
+				w.script(1, 0, time.Millisecond, actor{data: data, name: name}.talk)
+				r := w.download(1).complete(want, data)
+				files, _ := os.ReadDir(w.out())
+				if len(files) != 1 || filepath.Dir(r.result().Path) != w.out() {
+					t.Errorf("%v in the folder, %s reported", files, r.result().Path)
+				}
+			})
+		})
+	}
+}
