@@ -63,7 +63,6 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
 		Wait:      time.Minute, Report: "text", Progress: "never",
 	}, client.Env{
 		Stdout: stdout, Stderr: stderr, Transport: midway,
-		Terminal: func() (int, bool) { return 0, false },
 	})
 	if err != nil {
 		return err

@@ -95,12 +95,11 @@ func runClient(ctx context.Context, registry *transport.Registry, args []string)
 	if err != nil {
 		return err
 	}
-	width, terminal := report.Terminal(os.Stderr)
 	return client.Run(ctx, cfg, client.Env{
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
 		Transport: carrier,
-		Terminal:  func() (int, bool) { return width(), terminal },
+		Terminal:  report.TerminalOf(os.Stderr),
 	})
 }
 

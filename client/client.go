@@ -58,9 +58,8 @@ func newDownload(cfg Config, env Env) (*download, error) {
 		answered: now,
 		view:     view{begun: now, block: now},
 	}
-	_, terminal := env.Terminal()
-	bar := cfg.Progress == "always" || cfg.Progress == "auto" && terminal
-	d.screen = report.NewScreen(env.Stdout, report.NewBar(env.Stderr, func() int { w, _ := env.Terminal(); return w }, bar))
+	show := cfg.Progress == "always" || cfg.Progress == "auto" && env.Terminal.Size != nil
+	d.screen = report.NewScreen(env.Stdout, report.NewLive(env.Stderr, env.Terminal, show))
 	d.tell = d.screen.Events()
 	var err error
 	if d.view.out, err = report.NewClient(cfg.Report, d.screen.Stdout()); err != nil {

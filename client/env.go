@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net"
+
+	"braid/report"
 )
 
 // Transport carries bytes to a server. Whoever dials closes the connection.
@@ -15,10 +17,9 @@ type Transport interface {
 
 // Env is what a client uses of the world around it.
 type Env struct {
-	// Stdout takes the metric blocks, Stderr events and the progress bar.
+	// Stdout takes the metric blocks, Stderr events and the live area.
 	Stdout, Stderr io.Writer
 	Transport      Transport
-	// Terminal tells the width of the terminal that Stderr is, in columns;
-	// ok is false where Stderr is no terminal.
-	Terminal func() (width int, ok bool)
+	// Terminal is what Stderr is; the zero value: no terminal.
+	Terminal report.Terminal
 }

@@ -54,7 +54,7 @@ func (d *download) report() {
 	d.view.out.Progress(p)
 }
 
-// draw renews the progress bar.
+// draw renews the live area.
 func (d *download) draw(now time.Time) {
 	if now.Sub(d.view.drawn) < drawing {
 		return
@@ -62,8 +62,9 @@ func (d *download) draw(now time.Time) {
 	d.view.drawn = now
 	p := d.progress(now, 0, 0)
 	if d.content != nil && d.content.balancer != nil {
-		for _, s := range d.servers {
-			p.Speed += d.content.balancer.ServerRate(s.index)
+		for i, s := range d.servers {
+			p.Servers[i].Speed = d.content.balancer.ServerRate(s.index)
+			p.Speed += p.Servers[i].Speed
 		}
 	}
 	d.screen.Draw(p)

@@ -195,7 +195,6 @@ func (w *world) start(n int, change ...func(*client.Config)) *run {
 	}
 	env := client.Env{
 		Stdout: &r.stdout, Stderr: &r.stderr, Transport: memTransport{net: w.net},
-		Terminal: func() (int, bool) { return 0, false },
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, giveUp)
 	r.cancel = cancel

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"time"
@@ -11,92 +10,9 @@ import (
 )
 
 const (
-	defaultWidth = 80         // columns, when the terminal does not tell
-	maxCells     = 40         // of the drawn bar: a longer one says no more
-	minCells     = 10         // a shorter one says nothing
-	eraseLine    = "\r\x1b[K" // to the first column, erase to the end of the line (ECMA-48 EL)
+	maxCells = 40 // of a drawn bar: a longer one says no more
+	minCells = 10 // a shorter one says nothing
 )
-
-// Bar is the progress bar: one line on stderr, redrawn in place. It uses no
-// colours. A Screen owns it and keeps it apart from everything else that is shown.
-type Bar struct {
-	w       io.Writer
-	width   func() int
-	enabled bool
-	shown   bool     // the line is on the terminal now
-	last    Progress // what redraw shows
-	drawn   bool     // last is set
-}
-
-// NewBar returns a bar on w, commonly stderr. width tells the columns of
-// the terminal each time the bar is drawn; nil, or a result below 1, means that
-// they are unknown and taken for 80. A bar that is not enabled shows nothing.
-func NewBar(w io.Writer, width func() int, enabled bool) *Bar {
-	return &Bar{w: w, width: width, enabled: enabled}
-}
-
-func (b *Bar) draw(p Progress) {
-	b.last, b.drawn = p, true
-	b.redraw()
-}
-
-// redraw puts the line on the terminal, where the cursor stays behind it.
-func (b *Bar) redraw() {
-	line := b.line()
-	if line == "" {
-		b.erase()
-		return
-	}
-	b.shown = true
-	b.write("\r" + line + "\x1b[K")
-}
-
-// erase leaves an empty line with the cursor in the first column.
-func (b *Bar) erase() {
-	if b.shown {
-		b.shown = false
-		b.write(eraseLine)
-	}
-}
-
-// above writes whole lines where the bar is and the bar below them, in one
-// Write, so that nothing flickers.
-func (b *Bar) above(lines string) {
-	if b.shown {
-		lines = eraseLine + lines
-	}
-	line := b.line()
-	b.shown = line != ""
-	b.write(lines + line)
-}
-
-func (b *Bar) close() {
-	b.erase()
-	b.enabled = false
-}
-
-// line is what the terminal should show now; "" for nothing.
-func (b *Bar) line() string {
-	if !b.enabled || !b.drawn {
-		return ""
-	}
-	width := 0
-	if b.width != nil {
-		width = b.width()
-	}
-	if width < 1 {
-		width = defaultWidth
-	}
-	// Some terminals wrap as soon as the last column is written.
-	return barLine(b.last, width-1)
-}
-
-// write gives the bar up when its terminal has gone. Events are still tried.
-func (b *Bar) write(s string) {
-	if _, err := io.WriteString(b.w, s); err != nil {
-		b.enabled, b.shown = false, false
-	}
-}
 
 // barLine is the line for p in at most columns columns, all of it ASCII: the
 // fullest of several versions that fits.

@@ -87,36 +87,31 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// The bytes that go to the terminal: redrawn in place, erased at the end, no colour and no other escape.
+// Without a terminal the bar is one plain line, redrawn in place, erased at the
+// end: no colour, no other escape.
 func TestBarBytes(t *testing.T) {
 	var stderr writes
-	width := 21
-	bar := NewBar(&stderr, func() int { return width }, true)
-	s := NewScreen(&stderr, bar)
-	p := Progress{Size: 100, Bytes: 43, Left: 4 * time.Second}
+	s := NewScreen(&stderr, NewLive(&stderr, Terminal{Colour: true, Unicode: true}, true))
+	p := Progress{Size: 100, Bytes: 43, Left: 4 * time.Second, Servers: []Server{{Number: 1}, {Number: 2}}}
 	s.Draw(p)
 	s.Draw(p)
 	s.Events().Printf("server %d: %s", 2, "lost")
 	if _, err := s.Stdout().Write([]byte("block\n")); err != nil {
 		t.Fatal(err)
 	}
-	width = 1 // too narrow for anything: the old line must not stay
-	s.Draw(p)
-	s.Draw(p)
-	width = 21
-	s.Draw(p)
 	s.Close()
 	s.Close()
 	s.Draw(p)
 	s.Events().Printf("done")
-	const line = " 43%     0:04 left"
+	line := "\r" + barLine(p, 79) + "\x1b[K"
+	if !strings.Contains(line, "[####") {
+		t.Errorf("no bar in %q", line)
+	}
 	compare(t, stderr.all, []string{
-		"\r" + line + "\x1b[K",
-		"\r" + line + "\x1b[K",
+		line,
+		line,
 		"\r\x1b[Kserver 2: lost\n" + line,
-		"\r\x1b[K", "block\n", "\r" + line + "\x1b[K",
-		"\r\x1b[K",
-		"\r" + line + "\x1b[K",
+		"\r\x1b[K", "block\n", line,
 		"\r\x1b[K",
 		"done\n",
 	})
@@ -124,7 +119,7 @@ func TestBarBytes(t *testing.T) {
 
 func TestBarDisabled(t *testing.T) {
 	var stdout, stderr writes
-	s := NewScreen(&stdout, NewBar(&stderr, nil, false))
+	s := NewScreen(&stdout, NewLive(&stderr, window(80, 24), false))
 	s.Draw(sampleProgress)
 	s.Events().Printf("event")
 	if _, err := s.Stdout().Write([]byte("block\n")); err != nil {
@@ -135,24 +130,11 @@ func TestBarDisabled(t *testing.T) {
 	compare(t, stderr.all, []string{"event\n"})
 }
 
-// Where the width is unknown the bar takes 80 columns for it.
-func TestBarWidthUnknown(t *testing.T) {
-	for _, width := range []func() int{nil, func() int { return 0 }, func() int { return -1 }} {
-		var stderr writes
-		NewScreen(&stderr, NewBar(&stderr, width, true)).Draw(sampleProgress)
-		want := "\r" + barLine(sampleProgress, 79) + "\x1b[K"
-		compare(t, stderr.all, []string{want})
-		if !strings.Contains(want, "[####") {
-			t.Errorf("no bar in %q", want)
-		}
-	}
-}
-
 // A stderr that has gone ends the bar and nothing else.
 func TestBarStderrGone(t *testing.T) {
 	stderr := &writes{limit: 1}
 	var stdout writes
-	s := NewScreen(&stdout, NewBar(stderr, nil, true))
+	s := NewScreen(&stdout, NewLive(stderr, window(80, 24), true))
 	s.Draw(sampleProgress)
 	stderr.limit = 0
 	s.Draw(sampleProgress)

@@ -10,22 +10,22 @@ import (
 const eventLimit = 2048
 
 // Screen owns what a person looks at: the blocks on stdout, and the events and
-// the progress bar on stderr. Both may be the same terminal, so everything goes
-// through one lock: the bar is erased, the block or event is written,
-// the bar is drawn again below it. All methods may be called from several goroutines.
+// the live area on stderr. Both may be the same terminal, so everything goes
+// through one lock: the area is erased, the block or event is written, the area
+// is drawn again below it. All methods may be called from several goroutines.
 //
 // The lock is held while writing: a terminal that is stopped (Ctrl-S) stops
 // whoever reports to it.
 type Screen struct {
 	mu     sync.Mutex
 	stdout io.Writer
-	bar    *Bar
+	live   *Live
 }
 
-// NewScreen returns a Screen over stdout and over the bar with its stderr.
-// From here on the bar belongs to the Screen, and so do both writers until Close.
-func NewScreen(stdout io.Writer, bar *Bar) *Screen {
-	return &Screen{stdout: stdout, bar: bar}
+// NewScreen returns a Screen over stdout and over the live area with its stderr.
+// From here on the area belongs to the Screen, and so do both writers until Close.
+func NewScreen(stdout io.Writer, live *Live) *Screen {
+	return &Screen{stdout: stdout, live: live}
 }
 
 // Stdout is the writer for the reports of NewClient and NewServer: each Write
@@ -35,18 +35,18 @@ func (s *Screen) Stdout() io.Writer { return blocks{s} }
 // Events is the writer for events.
 func (s *Screen) Events() *Events { return &Events{s} }
 
-// Draw shows the progress in the bar.
+// Draw shows the progress in the live area.
 func (s *Screen) Draw(p Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bar.draw(p)
+	s.live.draw(p)
 }
 
-// Close erases the bar for good. Blocks and events can still be written.
+// Close erases the live area for good. Blocks and events can still be written.
 func (s *Screen) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bar.close()
+	s.live.close()
 }
 
 // Events writes to stderr what happens, a line each.
@@ -59,7 +59,7 @@ func (e *Events) Printf(format string, args ...any) {
 	line := shorten(fmt.Sprintf(format, args...), eventLimit)
 	e.screen.mu.Lock()
 	defer e.screen.mu.Unlock()
-	e.screen.bar.above(line + "\n")
+	e.screen.live.above(line + "\n")
 }
 
 // blocks is a Screen's stdout.
@@ -68,7 +68,7 @@ type blocks struct{ screen *Screen }
 func (b blocks) Write(block []byte) (int, error) {
 	b.screen.mu.Lock()
 	defer b.screen.mu.Unlock()
-	b.screen.bar.erase()
-	defer b.screen.bar.redraw()
+	b.screen.live.erase()
+	defer b.screen.live.redraw()
 	return b.screen.stdout.Write(block)
 }
