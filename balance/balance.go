@@ -38,9 +38,11 @@ const (
 	// (0: all of it). What was sent before the server heeds it still arrives.
 	Shorten
 	// Probe: Lane is silent though it has work. Send a ping on it and dial
-	// another connection to Server beside it, unless such a dial is already
-	// under way and young. Repeated while the silence lasts. The new
-	// connection is reported by Join, as any other.
+	// another connection to Server beside it, giving up an earlier dial that
+	// has not been answered. Repeated while the silence lasts, every 120 ms or
+	// three round trips at first, so that a path that is well again is found
+	// at once. The new connection is reported by Join, as any other; Close
+	// ends the one that loses the race.
 	Probe
 	// Open: another lane to Server is worth trying. Report it by Join, or
 	// call NotOpened when it failed.
@@ -98,7 +100,7 @@ type Balancer struct {
 	wasted int64       // bytes that verified a second time
 	spent  int64       // bytes of waste that duplicates asked for were expected to cost
 	bytes  int64       // received
-	extra  map[int]int // segments held by more than one lane: how many more
+	extra  map[int]int // of the held segments: how many lanes more than one hold it
 
 	lanes      []*lane // in the order in which they joined
 	byID       map[Lane]*lane

@@ -83,6 +83,32 @@ func (l *lane) arrived(n int, now time.Time) {
 	}
 }
 
+// What must be considered, in the order in which Plan does so:
+//
+//   - A lane that is silent longer than its rhythm explains is probed. It gets
+//     no work and does not count as carrying anything (stall.go).
+//   - A lane must never wait for a request: it is owed what it carries in two
+//     round trips, and in half a second at least; twice that while its rate
+//     still grows, so that slow start does not run dry (goal).
+//   - A lane whose rate is unknown gets little: a slow server needs long for
+//     it, and part of it is beyond the reach of a cancel (goal).
+//   - Nobody gets more than what ends together with all others, give or take a
+//     segment on the fastest lane. So the pool runs dry everywhere at once
+//     (fair).
+//   - A lane goes on where it stopped; else in the largest gap, in the middle
+//     of it if another lane is working at its edge (pick).
+//   - When the pool is dry, what silent lanes were asked for is free too.
+//   - When that is gone, lanes about to run dry take over from those that
+//     would finish last: first what has not been sent, cancelled there; then
+//     duplicates of what has, within a budget (steal.go).
+//   - A lane that returns after a silence gets back what nobody has taken; what
+//     others hold is cancelled on it (claim).
+//   - A segment that verifies lets all other holders off (finish).
+//   - Lanes that are too many are drained and closed; more are opened only while
+//     they help (streams.go).
+//   - Nothing here may take time in proportion to the number of segments, and
+//     only what happens every few milliseconds may look at all lanes.
+
 // Plan returns what is to be done now, in order. When nothing has happened
 // since the last call it returns nothing.
 func (b *Balancer) Plan(now time.Time) []Order {

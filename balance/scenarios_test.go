@@ -1,14 +1,6 @@
 package balance
 
-import (
-	"flag"
-	"fmt"
-	"os"
-	"testing"
-	"time"
-)
-
-var traceFlag = flag.String("sim", "", "run only this scenario of the simulator and print its orders")
+import "time"
 
 const ms = time.Millisecond
 
@@ -21,7 +13,8 @@ func equal(n int, l simLink) (ls []simLink) {
 	return ls
 }
 
-// rig returns the scenarios of the test rig, with its numbers and events.
+// rig returns the scenarios of the rig on which the program is measured, with
+// its numbers and events.
 func rig() []scenario {
 	s2 := []simLink{{rate: 10, delay: 5 * ms}, {rate: 20, delay: 20 * ms}, {rate: 40, delay: 40 * ms}, {rate: 80, delay: 10 * ms}}
 	s1 := equal(4, simLink{rate: 50, delay: 10 * ms})
@@ -31,46 +24,28 @@ func rig() []scenario {
 	four := scenario{size: mib(96), links: s2}
 	same := scenario{size: mib(64), links: s1}
 	all := []scenario{
-		{name: "s1 four equal", size: mib(64), links: s1},
-		{name: "s2 four unequal", size: mib(96), links: s2},
-		{name: "s3 fastest killed", size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 3, do: "kill"}}},
-		{name: "s4 one silent for ever", size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 2, do: "blackhole"}}},
-		{name: "s5 8 MiB unequal", size: mib(8), links: []simLink{
+		{name: "s1 four equal", most: 1.03, lanes: 1, size: mib(64), links: s1},
+		{name: "s2 four unequal", most: 1.04, size: mib(96), links: s2},
+		{name: "s3 fastest killed", most: 1.05, size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 3, do: "kill"}}},
+		{name: "s4 one silent for ever", most: 1.05, size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 2, do: "blackhole"}}},
+		{name: "s5 8 MiB unequal", most: 1.2, lanes: 1, size: mib(8), links: []simLink{
 			{rate: 5, delay: 25 * ms}, {rate: 10, delay: 25 * ms}, {rate: 20, delay: 25 * ms}, {rate: 40, delay: 25 * ms}}},
-		{name: "s6 lossy and long", size: mib(64), links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})},
-		{name: "s7 swings", size: mib(64), links: []simLink{
+		{name: "s6 lossy and long", most: 2.5, size: mib(64), links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})},
+		{name: "s7 swings", most: 1.09, size: mib(64), links: []simLink{
 			{rate: 80, delay: 15 * ms}, {rate: 4, delay: 15 * ms}, {rate: 20, delay: 15 * ms}, {rate: 20, delay: 15 * ms}},
 			events: []simEvent{{at: 2 * time.Second, link: 0, do: "rate", rate: 4}, {at: 2 * time.Second, link: 1, do: "rate", rate: 80}}},
-		{name: "s8 six unequal", size: mib(128), links: []simLink{
+		{name: "s8 six unequal", most: 1.04, lanes: 1, size: mib(128), links: []simLink{
 			{rate: 100, delay: 5 * ms}, {rate: 80, delay: 10 * ms}, {rate: 60, delay: 15 * ms},
 			{rate: 40, delay: 20 * ms}, {rate: 20, delay: 25 * ms}, {rate: 10, delay: 30 * ms}}},
-		{name: "s9 all silent 5 s", size: mib(64), links: s1, events: []simEvent{
+		{name: "s9 all silent 5 s", most: 1.04, lanes: 2, size: mib(64), links: s1, events: []simEvent{
 			{at: part(same, 0.5), link: -1, do: "blackhole"}, {at: part(same, 0.5) + 5*time.Second, link: -1, do: "back"}}},
-		{name: "s10 one dead, one very slow", size: mib(48), links: []simLink{
+		{name: "s10 one dead, one very slow", most: 1.03, lanes: 1, size: mib(48), links: []simLink{
 			{rate: 60, delay: 10 * ms}, {rate: 60, delay: 10 * ms, dead: true}, {rate: 0.5, delay: 10 * ms}, {rate: 60, delay: 10 * ms}}},
-		{name: "s11 sixteen", size: mib(48), links: equal(16, simLink{rate: 10, delay: 5 * ms})},
-		{name: "s12 shared access", size: mib(64), access: 100, links: equal(4, simLink{rate: 100, delay: 10 * ms})},
+		{name: "s11 sixteen", most: 1.01, lanes: 1, size: mib(48), links: equal(16, simLink{rate: 10, delay: 5 * ms})},
+		{name: "s12 shared access", most: 1.02, size: mib(64), access: 100, links: equal(4, simLink{rate: 100, delay: 10 * ms})},
 	}
 	for i := range all {
 		all[i].streams = 16
 	}
 	return all
-}
-
-func TestRig(t *testing.T) {
-	for _, sc := range rig() {
-		if *traceFlag != "" && *traceFlag != sc.name[:len(*traceFlag)] {
-			continue
-		}
-		s := newSimulation(sc)
-		if *traceFlag != "" {
-			s.trace = func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }
-		}
-		o := s.run()
-		if o.err != nil {
-			t.Errorf("%s: %v", sc.name, o.err)
-		}
-		t.Logf("%-28s fluid %6.2f took %6.2f x %.3f best %.3f wasted %.2f%% wire %.3f orders %d %v events %d streams %v", sc.name, o.fluid, o.seconds, o.ratio(), busyLimit(sc)/o.fluid,
-			100*float64(o.wasted)/float64(sc.size), float64(o.wire)/float64(sc.size), o.orders, o.kinds, o.events, o.streams)
-	}
 }

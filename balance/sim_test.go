@@ -55,6 +55,9 @@ type scenario struct {
 	seed    uint64
 	limit   time.Duration // virtual time after which the run is given up
 
+	most  float64 // greatest ratio to the fluid limit that passes
+	lanes int     // lanes a server may need, 0: any number
+
 	greedy bool // no balancer: every lane always has something to send
 }
 
@@ -245,7 +248,7 @@ func newSimulation(sc scenario) *simulation {
 	}
 	s := &simulation{sc: sc, lanes: map[Lane]*simLane{}, rnd: rand.New(rand.NewPCG(sc.seed, 7)), chunk: sc.chunk}
 	if s.chunk == 0 {
-		s.chunk = int(min(max(sc.size/40000, mss), 1<<20))
+		s.chunk = int(min(max(sc.size/20000, mss), 1<<20))
 	}
 	s.b = New(Config{Size: sc.size, SegmentSize: sc.seg, MaxStreams: sc.streams, Servers: len(sc.links)})
 	s.firsts = make([]byte, s.b.segs)
