@@ -28,6 +28,7 @@ type slot struct {
 	live     *virtual           // nil: dead
 	starting context.CancelFunc // not nil while it is being started
 	unwanted bool               // shut down while it was being started
+	again    bool               // and then started, which waits for the end of that
 	sent     int64              // file bytes of its earlier lives
 }
 
@@ -156,20 +157,23 @@ func (h *host) obey(ctx context.Context, c command) {
 		return
 	}
 	s := h.slots[c.server-1]
+	up := s.live != nil || s.starting != nil && (!s.unwanted || s.again)
 	switch {
-	case c.verb == verbStart && (s.live != nil || s.starting != nil):
+	case c.verb == verbStart && up:
 		h.event(s, "is running already")
+	case c.verb == verbStart && s.starting != nil:
+		s.again = true
 	case c.verb == verbStart:
 		h.start(ctx, s)
+	case !up:
+		h.event(s, "is shut down already")
 	case s.starting != nil:
 		s.starting()
-		s.unwanted = true
-		h.event(s, "shut down")
-	case s.live != nil:
-		h.stop(s)
+		s.unwanted, s.again = true, false
 		h.event(s, "shut down")
 	default:
-		h.event(s, "is shut down already")
+		h.stop(s)
+		h.event(s, "shut down")
 	}
 }
 
@@ -212,13 +216,16 @@ func (h *host) bring(ctx context.Context, s *slot, source *segment.Source) (*vir
 // settle takes the outcome of a start and reports whether the server is alive.
 func (h *host) settle(ctx context.Context, r started) bool {
 	s := r.slot
-	unwanted := s.unwanted
+	unwanted, again := s.unwanted, s.again
 	s.starting()
-	s.starting, s.unwanted = nil, false
-	switch {
-	case unwanted && r.live != nil:
+	s.starting, s.unwanted, s.again = nil, false, false
+	if unwanted && r.live != nil {
 		r.live.listener.Close()
-		return false
+	}
+	if again {
+		h.start(ctx, s)
+	}
+	switch {
 	case unwanted:
 		return false
 	case r.err != nil:
