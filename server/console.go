@@ -26,14 +26,15 @@ type command struct {
 
 // parseCommand reads a line, in any letter case. ok is false for an empty line.
 func parseCommand(line string, servers int) (c command, ok bool) {
-	word := strings.ToUpper(strings.TrimSpace(line))
+	word := strings.TrimSpace(line)
 	if word == "" {
 		return command{}, false
 	}
-	if word == "Q" {
+	if word == "Q" || word == "q" {
 		return command{verb: verbQuit}, true
 	}
-	verbs := map[byte]verb{'E': verbStop, 'S': verbStart}
+	// Not by strings.ToUpper, for which "ſ" is an S too.
+	verbs := map[byte]verb{'E': verbStop, 'e': verbStop, 'S': verbStart, 's': verbStart}
 	n, err := strconv.ParseUint(strings.TrimSpace(word[1:]), 10, 31)
 	if v := verbs[word[0]]; v != verbUnknown && err == nil && n >= 1 && int(n) <= servers {
 		return command{verb: v, server: int(n)}, true
