@@ -34,14 +34,14 @@ type request struct {
 }
 
 // sender writes to one client. Its run goroutine owns everything but in,
-// done and waiting.
+// done and rested.
 type sender struct {
 	*session
 	file     *os.File
 	manifest *segment.Manifest
 	in       chan wire.Message // from the reader
 	done     chan struct{}     // closed when run has ended
-	waiting  atomic.Int32      // len(queue), for the reader
+	rested   atomic.Int64      // Unix ns since when there is nothing to send; 0: there is
 
 	queue   []request
 	lastID  uint32
@@ -50,6 +50,7 @@ type sender struct {
 	frame   int    // bytes of the next DATA message
 	checked time.Time
 	pace    pace
+	earned  int // bytes that the limit has let through and that were not sent yet
 	buf     []byte
 	body    []byte // file bytes, for connections without sendfile
 }
@@ -69,8 +70,13 @@ func newSender(s *session, file *os.File) *sender {
 	return t
 }
 
-// busy reports whether requests are waiting.
-func (t *sender) busy() bool { return t.waiting.Load() > 0 }
+// idleSince tells since when there has been nothing to send: now, if there is.
+func (t *sender) idleSince() time.Time {
+	if rested := t.rested.Load(); rested != 0 {
+		return time.Unix(0, rested)
+	}
+	return time.Now()
+}
 
 // run sends until ctx ends or the connection breaks.
 func (t *sender) run(ctx context.Context, hello wire.Hello) error {
@@ -82,14 +88,55 @@ func (t *sender) run(ctx context.Context, hello wire.Hello) error {
 		if err := t.heed(ctx); err != nil {
 			return err
 		}
-		var err error
-		if len(t.values) > 0 {
-			err = t.sendManifest(ctx)
-		} else {
-			err = t.sendData(ctx)
+		n := t.next()
+		if t.limiter != nil && t.earned < n {
+			if err := t.earn(ctx, n); err != nil {
+				return err
+			}
+			continue // a cancel that came meanwhile may leave less to send
 		}
-		if err != nil {
+		t.earned = max(t.earned-n, 0)
+		if err := t.send(n); err != nil {
 			return err
+		}
+	}
+}
+
+// next is how much of manifest or file the next message carries, in bytes.
+func (t *sender) next() int {
+	if len(t.values) > 0 {
+		return min(len(t.values), wire.MaxManifest, max(t.frame&^31, 32))
+	}
+	return int(min(int64(t.frame), t.queue[0].end-t.queue[0].begin))
+}
+
+// send sends the next message.
+func (t *sender) send(n int) error {
+	if len(t.values) > 0 {
+		return t.sendManifest(n)
+	}
+	return t.sendData(n)
+}
+
+// earn waits until the virtual server's limit lets n bytes through, and heeds
+// the client meanwhile: the wait is long where many share a low limit.
+func (t *sender) earn(ctx context.Context, n int) error {
+	turn := t.limiter.ReserveN(time.Now(), n-t.earned)
+	t.earned = n
+	timer := time.NewTimer(turn.Delay())
+	defer timer.Stop()
+	for {
+		select {
+		case m := <-t.in:
+			if err := t.handle(m); err != nil {
+				turn.Cancel()
+				return err
+			}
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			turn.Cancel()
+			return ctx.Err()
 		}
 	}
 }
@@ -110,7 +157,7 @@ func (t *sender) welcome(hello wire.Hello) error {
 		}
 	}
 	t.forgo()
-	if hello.Parts > 0 {
+	if hello.Parts > 0 && hello.Max > 0 {
 		t.push(0, segment.Share(layout, int(hello.Part), int(hello.Parts), int64(hello.Max)))
 	}
 	return t.write(b)
@@ -120,7 +167,6 @@ func (t *sender) welcome(hello wire.Hello) error {
 // nothing to send.
 func (t *sender) heed(ctx context.Context) error {
 	for {
-		t.waiting.Store(int32(len(t.queue)))
 		if len(t.queue) > 0 || len(t.values) > 0 {
 			select {
 			case m := <-t.in:
@@ -135,8 +181,11 @@ func (t *sender) heed(ctx context.Context) error {
 			}
 		}
 		t.pace.pause()
+		t.body = nil // a thousand clients that wait must not hold a message each
+		t.rested.Store(time.Now().UnixNano())
 		select {
 		case m := <-t.in:
+			t.rested.Store(0)
 			t.forgo()
 			if err := t.handle(m); err != nil {
 				return err
@@ -222,20 +271,16 @@ func (t *sender) cancel(m wire.Cancel) {
 	}
 }
 
-// sendManifest sends the next piece of the manifest.
-func (t *sender) sendManifest(ctx context.Context) error {
+// sendManifest sends the next n bytes of the manifest.
+func (t *sender) sendManifest(n int) error {
 	all := t.manifest.Values()
-	piece := t.values[:min(len(t.values), wire.MaxManifest, max(t.frame&^31, 32))]
-	if err := t.wait(ctx, len(piece)); err != nil {
-		return err
-	}
-	t.buf = wire.Append(t.buf[:0], wire.Manifest{Offset: int64(len(all) - len(t.values)), Values: piece})
-	t.values = t.values[len(piece):]
+	t.buf = wire.Append(t.buf[:0], wire.Manifest{Offset: int64(len(all) - len(t.values)), Values: t.values[:n]})
+	t.values = t.values[n:]
 	return t.write(t.buf)
 }
 
-// sendData sends a DATA message of the request whose turn it is.
-func (t *sender) sendData(ctx context.Context) error {
+// sendData sends a DATA message of n bytes of the request whose turn it is.
+func (t *sender) sendData(n int) error {
 	now := time.Now()
 	if now.Sub(t.checked) > recheck {
 		t.checked = now
@@ -244,10 +289,6 @@ func (t *sender) sendData(ctx context.Context) error {
 		}
 	}
 	q := &t.queue[0]
-	n := int(min(int64(t.frame), q.end-q.begin))
-	if err := t.wait(ctx, n); err != nil {
-		return err
-	}
 	begun := time.Now()
 	t.buf = wire.Append(t.buf[:0], wire.Data{ID: q.id, Offset: q.begin, Len: n})
 	if err := t.writeFile(q.begin, n); err != nil {
@@ -279,14 +320,6 @@ func (t *sender) adapt(took time.Duration) {
 	t.frame = min(max(t.frame, minFrame), top)
 }
 
-// wait keeps to the virtual server's limit.
-func (t *sender) wait(ctx context.Context, n int) error {
-	if t.limiter == nil {
-		return nil
-	}
-	return t.limiter.WaitN(ctx, min(n, t.limiter.Burst()))
-}
-
 // writeFile sends the header in buf and n bytes of the file at off. A
 // connection that can (a *net.TCPConn) takes them by sendfile.
 func (t *sender) writeFile(off int64, n int) error {
@@ -316,6 +349,9 @@ func (t *sender) writeCopied(off int64, n int) error {
 	t.body = append(t.body[:0], t.buf...)
 	t.body = slices.Grow(t.body, n)[:head+n]
 	if got, err := t.file.ReadAt(t.body[head:], off); got < n {
+		if err == io.EOF {
+			err = segment.ErrChanged
+		}
 		return t.stopChanged(err)
 	}
 	_, err := t.conn.Write(t.body)

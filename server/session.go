@@ -37,25 +37,41 @@ type session struct {
 // changedText is what clients are told; the reason holds paths of this machine.
 const changedText = "the file is not what it was when it was hashed"
 
+// errLeft means that the client is gone, and that nothing is wrong with that.
+var errLeft = errors.New("the client left")
+
 // errRefused means that the client has been told why this is the end.
 var errRefused = errors.New("refused")
 
 // run serves until the client leaves, breaks a rule, or ctx ends. It closes
 // the connection. The error says what was wrong; nil: the client left.
 func (s *session) run(ctx context.Context) error {
-	defer s.conn.Close()
+	defer func(whole context.Context) {
+		if whole.Err() != nil {
+			abort(s.conn) // not an orderly end, whoever of the goroutines is here first
+		}
+		s.conn.Close()
+	}(ctx)
 	stop := context.AfterFunc(ctx, func() { abort(s.conn) })
 	defer stop()
 
 	r := wire.NewReader(s.conn, wire.Client)
 	hello, err := s.greet(r)
+	if err == errLeft {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	file, err := s.source.Open()
 	if err != nil {
-		s.changed(err)
-		return s.refuse(wire.Changed, changedText)
+		if _, gone := s.source.Again(); gone != nil {
+			s.changed(gone)
+			return s.refuse(wire.Changed, changedText)
+		}
+		// The file is there; it is we who have no descriptor left, or no right.
+		_ = s.refuse(wire.Busy, "it cannot open its file now")
+		return err
 	}
 	defer file.Close()
 	if err := s.source.Unchanged(file); err != nil {
@@ -96,14 +112,14 @@ func (s *session) greet(r *wire.Reader) (wire.Hello, error) {
 	s.conn.SetDeadline(time.Now().Add(handshakeLimit))
 	var version *wire.VersionError
 	switch err := r.Preface(); {
-	case errors.Is(err, wire.ErrStranger):
+	case errors.Is(err, wire.ErrStranger), err == io.EOF:
 		io.WriteString(s.conn, wire.StrangerLine)
 		s.farewell()
-		return wire.Hello{}, err
+		return wire.Hello{}, departed(err)
 	case errors.As(err, &version):
 		return wire.Hello{}, s.refuse(wire.BadVersion, fmt.Sprintf("this server speaks version %d", wire.Version))
 	case err != nil:
-		return wire.Hello{}, err
+		return wire.Hello{}, departed(err)
 	}
 	m, err := r.Next()
 	if err != nil {
@@ -113,19 +129,53 @@ func (s *session) greet(r *wire.Reader) (wire.Hello, error) {
 	return m.(wire.Hello), nil
 }
 
+// departed is what a failed reading of a client's greeting means.
+func departed(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no greeting within %v", handshakeLimit)
+	case errors.Is(err, wire.ErrStranger):
+		return err
+	}
+	return errLeft
+}
+
+// await waits for the client's next message. The time limit counts from when
+// there was last something to send.
+func (s *session) await(r *wire.Reader, tx *sender) error {
+	for limit := time.Now().Add(idleLimit); ; limit = tx.idleSince().Add(idleLimit) {
+		if !s.readUntil(limit, tx) {
+			return errLeft
+		}
+		err := r.Await()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(tx.idleSince()) >= idleLimit {
+			return err
+		}
+	}
+}
+
+// readUntil sets the time limit of reading, and reports false when the sender
+// has ended: its wish to wake the reader must not be overwritten.
+func (s *session) readUntil(limit time.Time, tx *sender) bool {
+	s.conn.SetReadDeadline(limit)
+	select {
+	case <-tx.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // listen passes the client's messages to the sender until the stream ends.
 func (s *session) listen(ctx context.Context, r *wire.Reader, tx *sender) error {
 	for {
-		s.conn.SetReadDeadline(time.Now().Add(idleLimit))
-		select {
-		case <-tx.done:
-			return nil
-		default:
+		if err := s.await(r, tx); err != nil {
+			return err
+		}
+		if !s.readUntil(time.Now().Add(idleLimit), tx) {
+			return errLeft
 		}
 		m, err := r.Next()
-		if errors.Is(err, os.ErrDeadlineExceeded) && tx.busy() {
-			continue
-		}
 		var broken *wire.ProtocolError
 		if errors.As(err, &broken) {
 			m, err = wire.Refuse{Code: wire.BadRequest, Text: broken.Reason}, nil
@@ -136,7 +186,7 @@ func (s *session) listen(ctx context.Context, r *wire.Reader, tx *sender) error 
 		select {
 		case tx.in <- m:
 		case <-tx.done:
-			return nil
+			return errLeft
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -161,7 +211,7 @@ func (s *session) refuseBroken(err error) error {
 	if errors.As(err, &broken) {
 		return s.refuse(wire.BadRequest, broken.Reason)
 	}
-	return err
+	return departed(err)
 }
 
 // farewell ends the sending side and reads on for a moment: a socket closed
