@@ -52,6 +52,7 @@ type scenario struct {
 	streams int // most lanes a server, 0: one
 	chunk   int // bytes; 0: by the size of the file
 	noFirst bool
+	pauses  time.Duration // the client stands still for up to so long, about 20 times a second
 	seed    uint64
 	limit   time.Duration // virtual time after which the run is given up
 
@@ -105,6 +106,7 @@ type simulation struct {
 	chunk  int
 	out    outcome
 	end    bool
+	still  int64 // until when the client stands still
 	wake   int64
 	firsts []byte
 	trace  func(string, ...any)
@@ -276,10 +278,23 @@ func newSimulation(sc scenario) *simulation {
 	for _, l := range s.links {
 		s.dial(l, true)
 	}
+	if sc.pauses > 0 {
+		s.pause()
+	}
 	return s
 }
 
 func goodput(mbit float64) float64 { return mbit * 125000 * payload }
+
+// pause makes the client miss the processor now and then.
+func (s *simulation) pause() {
+	s.after(s.rnd.ExpFloat64()*0.05, func() {
+		s.still = s.now + int64(s.rnd.Float64()*float64(s.sc.pauses))
+		if !s.end {
+			s.pause()
+		}
+	})
+}
 
 func (s *simulation) event(e simEvent) {
 	for _, l := range s.links {
@@ -554,6 +569,18 @@ func (s *simulation) arrive(c *chunk) {
 	epoch := c.epoch
 	s.after(ln.link.rtt()/2, func() { s.ack(ln, c, epoch) })
 	ln.ooo[c.seq] = c
+	if s.now < s.still {
+		s.after(float64(s.still-s.now)/1e9, func() { s.read(ln) })
+		return
+	}
+	s.read(ln)
+}
+
+// read is the client reading what has come in order.
+func (s *simulation) read(ln *simLane) {
+	if !ln.open || s.end {
+		return
+	}
 	told := false
 	for {
 		n := ln.ooo[ln.expect+1]

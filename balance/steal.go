@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	lead      = 20 * time.Millisecond // how long before it runs dry a lane looks for work
-	firstWait = 50 * time.Millisecond // after which a lane without a rate counts as slow
-	worthwile = 0.005                 // seconds a take-over must gain
-	sendQueue = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
+	lead       = 20 * time.Millisecond // how long before it runs dry a lane looks for work
+	firstWait  = 50 * time.Millisecond // after which a lane without a rate counts as slow
+	worthwhile = 0.005                 // seconds a take-over must gain
+	sendQueue  = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -106,7 +106,7 @@ func (b *Balancer) takeOver() {
 		return
 	}
 	level := owed / sum
-	late := max(level, best*1.25+worthwile)
+	late := max(level, best*1.25+worthwhile)
 	heap.Init(&last)
 	slices.SortStableFunc(thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
 	for _, t := range thieves {
@@ -170,13 +170,13 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	}
 	x := (v.end - start) / (1/rate + 1/v.rate)
 	x = min(x, max(seg, min(rate*(level-start), v.rate*(v.end-level))))
-	n := max(1, int(min(x, rate*(late-start))/seg))
+	n := max(1, int(min(x/seg, rate*(late-start)/seg, float64(b.segs))))
 
 	here := float64(v.l.owed() - v.behind)
 	sent := min(float64(b.beyondReach(v.l)), here)
 	if unsent := int((here - sent) / seg); unsent > 0 {
 		n = b.solo(v, min(n, unsent))
-		if v.end-(start+float64(n)*seg/rate) < worthwile {
+		if v.end-(start+float64(n)*seg/rate) < worthwhile {
 			return false
 		}
 		first := v.req.run.First + v.at + 1 - n
@@ -191,13 +191,13 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	n = b.solo(v, n)
 	first := v.req.run.First + v.at + 1 - n
 	done := start + (float64(n-1)*seg+float64(b.size(first+n-1)))/rate
-	if v.end*0.8-done < worthwile {
+	if v.end*0.8-done < worthwhile {
 		return false
 	}
 	// v's copy is a waste only as far as it comes before all is done. The last
 	// few segments are not haggled over.
 	cost := int64(min(float64(n)*seg, v.rate*max(done, level)))
-	most := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(len(b.servers)))
+	most := max(b.cfg.Size/70, b.cfg.SegmentSize*int64(len(b.servers)))
 	if max(b.wasted, b.spent)+cost > most && b.undone > len(b.servers) {
 		return false
 	}

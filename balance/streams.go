@@ -10,10 +10,10 @@ const (
 	proof        = 64 << 10 // bytes by which a lane shows that it is better than a silent one
 	bins         = 5        // samples of a server's rate that are compared
 	unsteady     = 0.3      // spread of the samples, relative to their mean, that more lanes might help
-	veryUnsteady = 0.6
-	worthLane    = 1.2 // growth of the server's rate that justifies twice the lanes
-	greatGain    = 1.5 // growth after which the number is taken times four
-	trialPause   = 3 * time.Second
+	veryUnsteady = 0.5      // spread at which the first step is from one lane to four
+	worthLane    = 1.2      // growth of the server's rate that justifies twice the lanes
+	greatGain    = 1.5      // growth after which the number is taken times four
+	trialPause   = 1500 * time.Millisecond
 )
 
 // server is what the lanes to one server have in common, and the search for

@@ -75,6 +75,7 @@ func wide(all bool) (list []scenario) {
 		swing.events = append(swing.events, simEvent{at: sec(float64(i) / 2), link: rnd.IntN(6), do: "rate", rate: 4 * math.Pow(20, rnd.Float64())})
 	}
 	add(false, swing)
+	add(false, scenario{name: "s2 on a busy machine, pauses of 20 ms", most: 1.05, size: mib(96), links: rig()[1].links, pauses: 20 * ms})
 	add(false, scenario{name: "8 servers of 100 behind 50 Mbit/s", most: 1.03, size: mib(64), access: 50, links: equal(8, simLink{rate: 100, delay: 10 * ms})})
 	add(true, scenario{name: "200 servers of 100 behind 1 Gbit/s", most: 1.2, size: mib(2048), access: 1000, links: equal(200, simLink{rate: 100, delay: 10 * ms})})
 	add(false, scenario{name: "mixed links behind 50 Mbit/s", most: 1.03, size: mib(64), access: 50, links: spread(8, 1, 100, ms, 100*ms, 11)})
