@@ -197,8 +197,9 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	// v's copy is a waste only as far as it comes before all is done. The last
 	// few segments are not haggled over.
 	cost := int64(min(float64(n)*seg, v.rate*max(done, level)))
-	most := max(b.cfg.Size/70, b.cfg.SegmentSize*int64(len(b.servers)))
-	if max(b.wasted, b.spent)+cost > most && b.undone > len(b.servers) {
+	least := b.cfg.SegmentSize * int64(len(b.servers))
+	dear := b.spent+cost > max(b.cfg.Size/50, least) || b.wasted+cost > max(b.cfg.Size/80, least)
+	if dear && b.undone > len(b.servers) {
 		return false
 	}
 	b.spent += cost

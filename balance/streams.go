@@ -13,7 +13,7 @@ const (
 	veryUnsteady = 0.5      // spread at which the first step is from one lane to four
 	worthLane    = 1.2      // growth of the server's rate that justifies twice the lanes
 	greatGain    = 1.5      // growth after which the number is taken times four
-	trialPause   = 1500 * time.Millisecond
+	trialPause   = 3 * time.Second
 )
 
 // server is what the lanes to one server have in common, and the search for
