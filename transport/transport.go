@@ -56,7 +56,7 @@ func NewRegistry(drivers ...Driver) *Registry {
 // Builtin is the registry of all drivers that this package has. A new driver
 // is a line here.
 func Builtin() *Registry {
-	return NewRegistry(TCP)
+	return NewRegistry(TCP, QUIC, TLS, Zstd(TCP), Zstd(QUIC), Zstd(TLS))
 }
 
 // Names lists the known transports.

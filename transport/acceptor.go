@@ -1,0 +1,88 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// Connections that have been accepted below but are not ready yet: how many a
+// listener holds at once, and for how long each of them.
+const (
+	maxUnready   = 128
+	unreadyLimit = 10 * time.Second
+)
+
+// acceptor is the half of a listener that hands out connections, each of which
+// gets ready (a handshake) in a goroutine of its own, so that a slow one holds up nobody.
+type acceptor struct {
+	addr   net.Addr
+	ctx    context.Context // ends with close
+	cancel context.CancelFunc
+	slots  chan struct{}
+	ready  chan outcome
+	tasks  sync.WaitGroup
+}
+
+// outcome is what Accept returns.
+type outcome struct {
+	conn net.Conn
+	err  error
+}
+
+func newAcceptor(addr net.Addr) *acceptor {
+	a := &acceptor{addr: addr, slots: make(chan struct{}, maxUnready), ready: make(chan outcome)}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a
+}
+
+// Accept waits for a connection that is ready.
+func (a *acceptor) Accept() (net.Conn, error) {
+	select {
+	case <-a.ctx.Done():
+	case o := <-a.ready:
+		return o.conn, o.err
+	}
+	return nil, &net.OpError{Op: "accept", Net: a.addr.Network(), Addr: a.addr, Err: net.ErrClosed}
+}
+
+// Addr is the address that is listened on.
+func (a *acceptor) Addr() net.Addr { return a.addr }
+
+// offer hands a connection or an error to Accept. It reports false when the
+// listener has been closed.
+func (a *acceptor) offer(o outcome) bool {
+	select {
+	case a.ready <- o:
+		return true
+	case <-a.ctx.Done():
+		return false
+	}
+}
+
+// prepare runs getReady beside the others, within the time limit, and hands
+// its connection to Accept; nil: there is none. It waits for a slot.
+func (a *acceptor) prepare(getReady func(context.Context) net.Conn, refuse func()) {
+	select {
+	case a.slots <- struct{}{}:
+	case <-a.ctx.Done():
+		refuse()
+		return
+	}
+	a.tasks.Go(func() {
+		defer func() { <-a.slots }()
+		limited, cancel := context.WithTimeout(a.ctx, unreadyLimit)
+		defer cancel()
+		if conn := getReady(limited); conn != nil && !a.offer(outcome{conn: conn}) {
+			conn.Close()
+		}
+	})
+}
+
+// close ends Accept, and waits for all goroutines. What feeds the acceptor
+// must end by itself when ctx is done.
+func (a *acceptor) close() {
+	a.cancel()
+	a.tasks.Wait()
+}

@@ -1,0 +1,78 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+
+	"github.com/quic-go/quic-go"
+)
+
+// ErrKey means that the two sides do not share a key: one of them has another
+// one, or none. It comes from Dial or, because a server checks last, from the
+// first Read or Write. The error that wraps it says in words what was wrong.
+var ErrKey = errors.New("the keys do not match")
+
+// ErrMismatch means that the other side does not speak this transport. It
+// comes from Dial or from the first Read.
+var ErrMismatch = errors.New("the other side speaks another transport")
+
+// verdict is ErrKey or ErrMismatch in words.
+type verdict struct {
+	kind error
+	text string
+}
+
+func (v *verdict) Error() string { return v.text }
+
+func (v *verdict) Unwrap() error { return v.kind }
+
+// The alerts of RFC 8446 section 6.2 that say more than "something failed".
+const (
+	alertBadCertificate        = 42
+	alertProtocolVersion       = 70
+	alertCertificateRequired   = 116
+	alertNoApplicationProtocol = 120
+)
+
+// explain turns what crypto/tls and quic-go say of a peer that has other keys
+// or is no such peer into an error of this package. Other errors pass.
+func explain(err error) error {
+	var known *verdict
+	var header tls.RecordHeaderError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &header):
+		return &verdict{ErrMismatch, "the other side does not speak TLS"}
+	}
+	switch remoteAlert(err) {
+	case alertCertificateRequired:
+		return &verdict{ErrKey, "the other side asks for a key, and none was given"}
+	case alertBadCertificate:
+		return &verdict{ErrKey, "the other side has another key"}
+	case alertNoApplicationProtocol, alertProtocolVersion:
+		return &verdict{ErrMismatch, "the other side speaks something else than braid over TLS 1.3"}
+	}
+	return err
+}
+
+// remoteAlert is the number of the TLS alert that the other side has sent; 0: none.
+func remoteAlert(err error) int {
+	var overTCP *net.OpError
+	if errors.As(err, &overTCP) && overTCP.Op == "remote error" {
+		// The type of the alert is crypto/tls's own; its text is public.
+		for _, n := range []int{alertBadCertificate, alertProtocolVersion, alertCertificateRequired, alertNoApplicationProtocol} {
+			if overTCP.Err.Error() == tls.AlertError(n).Error() {
+				return n
+			}
+		}
+	}
+	var overQUIC *quic.TransportError
+	if errors.As(err, &overQUIC) && overQUIC.Remote && overQUIC.ErrorCode.IsCryptoError() {
+		return int(overQUIC.ErrorCode - 0x100) // RFC 9001 section 4.8
+	}
+	return 0
+}
