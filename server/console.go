@@ -59,11 +59,11 @@ func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- comma
 			_, more, err = lines.ReadLine()
 		}
 		c, ok := parseCommand(string(line), servers)
-		if prefix {
-			c = command{}
-		}
-		if !ok {
+		if !ok && !prefix {
 			continue
+		}
+		if prefix { // and line has been overwritten
+			c = command{}
 		}
 		select {
 		case out <- c:
