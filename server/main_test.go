@@ -117,6 +117,7 @@ func (o *output) last() string {
 // running is a server under test.
 type running struct {
 	t              testing.TB
+	path           string // of the first server's file
 	stdin          *io.PipeWriter
 	stdout, stderr output
 	cancel         context.CancelFunc
@@ -135,7 +136,7 @@ func config(path string, n int) Config {
 // start runs a server. The test must stop it, inside its bubble if it has one.
 func start(t testing.TB, cfg Config, tr Transport) *running {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{t: t, cancel: cancel, done: make(chan error, 1)}
+	r := &running{t: t, path: cfg.Files[0], cancel: cancel, done: make(chan error, 1)}
 	var stdin *io.PipeReader
 	stdin, r.stdin = io.Pipe()
 	go func() {
