@@ -12,7 +12,7 @@ import (
 // Back-off between two attempts to connect, and how long one may take.
 const (
 	firstPause  = 100 * time.Millisecond
-	lastPause   = 2 * time.Second
+	lastPause   = time.Second
 	uselessWait = 30 * time.Second // a server that has other content or speaks something else
 	dialLimit   = 3 * time.Second
 )

@@ -207,8 +207,8 @@ func TestGreetings(t *testing.T) {
 		code wire.Code
 		text string
 	}{
-		{"another version", "braid\x00\x02\x00", wire.BadVersion, "version 1"},
-		{"version 0", "braid\x00\x00\x00", wire.BadVersion, "version 1"},
+		{"another version", "braid\r\n\x02", wire.BadVersion, "version 1"},
+		{"version 0", "braid\r\n\x00", wire.BadVersion, "version 1"},
 		{"a request first", string(preface()) + string(wire.Append(nil, wire.Request{ID: 1, Run: segment.Run{Count: 1}})), wire.BadRequest, "greeting"},
 		{"an unknown type", string(preface()) + "\xee\x00\x00\x00", wire.BadRequest, "unknown message type"},
 		{"a preface twice", string(preface()) + string(preface()) + string(hello), wire.BadRequest, "unknown message type"},
@@ -231,7 +231,7 @@ func TestGreetings(t *testing.T) {
 }
 
 func TestStrangers(t *testing.T) {
-	for _, says := range []string{"GET / HTTP/1.1\r\n\r\n", "\n", "braid", "braid: hello", "braid\x00\x01\x01", "SSH-2.0-OpenSSH\r\n", "\x16\x03\x01", "b\n", "bra\x00"} {
+	for _, says := range []string{"GET / HTTP/1.1\r\n\r\n", "\n", "braid", "braid: hello", "braid\x00\n\x01", "SSH-2.0-OpenSSH\r\n", "\x16\x03\x01", "b\n", "bra\r"} {
 		inBubble(t, 100, nil, func(t *testing.T, m *memory, _ *running, _ []byte) {
 			c := m.client(t, 9001)
 			defer c.Close()

@@ -29,7 +29,7 @@ func (e *VersionError) Error() string {
 
 // Preface is the eight bytes that each side begins with (section 2).
 func Preface() [PrefaceLen]byte {
-	return [PrefaceLen]byte{'b', 'r', 'a', 'i', 'd', 0, Version, 0}
+	return [PrefaceLen]byte{'b', 'r', 'a', 'i', 'd', '\r', '\n', Version}
 }
 
 // ReadPreface reads the other side's preface. Its errors are ErrStranger (as
@@ -43,12 +43,12 @@ func ReadPreface(r io.Reader) error {
 		if _, err := io.ReadFull(r, got[i:i+1]); err != nil {
 			return err
 		}
-		if i != 6 && got[i] != want[i] {
+		if i != 7 && got[i] != want[i] {
 			return ErrStranger
 		}
 	}
-	if got[6] != Version {
-		return &VersionError{Version: got[6]}
+	if got[7] != Version {
+		return &VersionError{Version: got[7]}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (c *counting) Read(p []byte) (int, error) {
 func TestStrangerByteByByte(t *testing.T) {
 	want := Preface()
 	for at := range want {
-		if at == 6 { // the version
+		if at == 7 { // the version
 			continue
 		}
 		for b := range 256 {
@@ -44,7 +44,7 @@ func TestStrangerByteByByte(t *testing.T) {
 func TestVersions(t *testing.T) {
 	for v := range 256 {
 		p := Preface()
-		p[6] = byte(v)
+		p[7] = byte(v)
 		err := ReadPreface(iotest.OneByteReader(strings.NewReader(string(p[:]))))
 		var other *VersionError
 		if v == Version {
