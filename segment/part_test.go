@@ -289,20 +289,21 @@ func TestResumeBelievesOnlyWhatVerifies(t *testing.T) {
 	})
 }
 
-func TestCheckpointIsWhatResumes(t *testing.T) {
+func TestWhatIsMarkedSurvivesAKill(t *testing.T) {
 	data := random(300_001)
 	dir := t.TempDir()
 	p := create(t, dir, manifestOf(t, data))
-	fetch(t, p, data, 1, 3)
-	if err := p.Checkpoint(); err != nil {
+	fetch(t, p, data, 1, 3, 9)
+	l := p.Manifest().Layout()
+	if err := p.WriteSegment(5, data[l.Offset(5):l.Offset(6)]); err != nil {
 		t.Fatal(err)
 	}
-	fetch(t, p, data, 5)
-	p.dirty = false // as if killed now
-	p.Close()
+	// As if killed now: no Checkpoint, no Close.
+	p.file.Close()
+	p.state.release()
 	p = resume(t, dir)
-	for i := range p.Manifest().Layout().Count() {
-		if p.Have(i) != (i == 1 || i == 3) {
+	for i := range l.Count() {
+		if p.Have(i) != (i == 1 || i == 3 || i == 9) {
 			t.Errorf("segment %d had: %t", i, p.Have(i))
 		}
 	}

@@ -100,7 +100,7 @@ func (p *Part) readBack(ctx context.Context, flagged bitmap) error {
 		if p.manifest.proves(i, v) {
 			mu.Lock()
 			defer mu.Unlock()
-			p.Mark(i)
+			p.mark(i)
 		}
 		return nil
 	})
