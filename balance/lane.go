@@ -263,7 +263,7 @@ func (b *Balancer) remove(l *lane) {
 	}
 	l.reqs, l.out = nil, 0
 	b.setCursor(l, -1)
-	l.server.left(l)
+	l.server.left(l, b.now)
 	b.survey.stale = true
 	b.touchAll()
 }

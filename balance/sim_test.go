@@ -50,6 +50,7 @@ type scenario struct {
 	access  float64 // Mbit/s, 0: no limit
 	events  []simEvent
 	streams int // most lanes a server, 0: one
+	fixed   int // lanes a server always has, 0: one
 	chunk   int // bytes; 0: by the size of the file
 	noFirst bool
 	pauses  time.Duration // the client stands still for up to so long, about 20 times a second
@@ -252,7 +253,7 @@ func newSimulation(sc scenario) *simulation {
 	if s.chunk == 0 {
 		s.chunk = int(min(max(sc.size/20000, mss), 1<<20))
 	}
-	s.b = New(Config{Size: sc.size, SegmentSize: sc.seg, MaxStreams: sc.streams, Servers: len(sc.links)})
+	s.b = New(Config{Size: sc.size, SegmentSize: sc.seg, MinStreams: sc.fixed, MaxStreams: sc.streams, Servers: len(sc.links)})
 	s.firsts = make([]byte, s.b.segs)
 	s.out.fluid = fluidLimit(sc)
 	s.out.streams = make([]int, len(sc.links))

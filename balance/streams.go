@@ -63,13 +63,19 @@ func (r reading) since(o reading) (one, all float64) {
 func (s *server) joined(l *lane, now time.Time) {
 	s.lanes = append(s.lanes, l)
 	if s.opening > 0 {
-		s.opening--
-		s.retries = 0
+		if s.opening--; s.opening == 0 {
+			s.retryAt = time.Time{}
+		}
 	}
 	s.unsettle()
 }
 
-func (s *server) left(l *lane) {
+func (s *server) left(l *lane, now time.Time) {
+	if now.Sub(l.joined) < time.Second {
+		s.backOff(now) // no better than one that could not be opened
+	} else {
+		s.retries = 0
+	}
 	if i := slices.Index(s.lanes, l); i >= 0 {
 		s.lanes = slices.Delete(s.lanes, i, i+1)
 	}
@@ -117,9 +123,14 @@ func (s *server) last() reading {
 func (s *server) notOpened(now time.Time) {
 	if s.opening > 0 {
 		s.opening--
-		s.retries++
-		s.retryAt = now.Add(min(time.Second<<min(s.retries, 6), time.Minute))
+		s.backOff(now)
 	}
+}
+
+// backOff puts off the next lane that is missing, for longer each time.
+func (s *server) backOff(now time.Time) {
+	s.retries++
+	s.retryAt = now.Add(min(time.Second<<min(s.retries, 6), time.Minute))
 }
 
 // rtt is the longest round trip of the lanes in use.
@@ -154,8 +165,16 @@ func (b *Balancer) streams() {
 	}
 }
 
-// streamsNext is when streams has something to do though nothing happens.
-func (b *Balancer) streamsNext() time.Time { return b.tend }
+// streamsNext is when streams has something to do though nothing happens;
+// zero is never.
+func (b *Balancer) streamsNext() time.Time {
+	for _, s := range b.serverList {
+		if s.opening > 0 || s.trial || len(s.lanes) > 0 && len(s.lanes) != s.want {
+			return b.tend
+		}
+	}
+	return time.Time{}
+}
 
 // active is the number of lanes that are not about to be closed.
 func (s *server) active() (n int) {

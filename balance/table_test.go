@@ -79,8 +79,14 @@ func wide(all bool) (list []scenario) {
 	add(false, scenario{name: "8 servers of 100 behind 50 Mbit/s", most: 1.03, size: mib(64), access: 50, links: equal(8, simLink{rate: 100, delay: 10 * ms})})
 	add(true, scenario{name: "200 servers of 100 behind 1 Gbit/s", most: 1.2, size: mib(2048), access: 1000, links: equal(200, simLink{rate: 100, delay: 10 * ms})})
 	add(false, scenario{name: "mixed links behind 50 Mbit/s", most: 1.03, size: mib(64), access: 50, links: spread(8, 1, 100, ms, 100*ms, 11)})
+	add(false, scenario{name: "lossy and long, 8 streams each, fixed", most: 5, fixed: 8, streams: 8, size: mib(64), lanes: 8,
+		links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})})
+	add(false, scenario{name: "four equal, one stream, fixed", most: 1.03, fixed: 1, streams: 1, size: mib(64), lanes: 1,
+		links: equal(4, simLink{rate: 50, delay: 10 * ms})})
 	for i := range list {
-		list[i].streams = 16
+		if list[i].streams == 0 {
+			list[i].streams = 16
+		}
 		list[i].limit = 100 * time.Hour
 	}
 	return list

@@ -1,0 +1,196 @@
+package balance
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func only(kind OrderKind, orders []Order) (list []Order) {
+	for _, o := range orders {
+		if o.Kind == kind {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+func TestMeterIsUnbiased(t *testing.T) {
+	var m meter
+	now := epoch
+	m.add(1000, now)
+	if m.known() {
+		t.Fatal("a rate is known from one sample")
+	}
+	for range 5 {
+		now = now.Add(10 * ms)
+		m.add(1000, now)
+		if r := m.rate(now); math.Abs(r-100_000) > 1 {
+			t.Fatalf("rate %.0f from the first samples on, want 100000", r)
+		}
+	}
+	m.pause()
+	if r := m.rate(now.Add(time.Hour)); math.Abs(r-100_000) > 1 {
+		t.Fatalf("rate %.0f after a pause, want 100000", r)
+	}
+	m.add(5000, now.Add(time.Hour))
+	if r := m.rate(now.Add(time.Hour)); math.Abs(r-100_000) > 1 {
+		t.Fatalf("rate %.0f: the first bytes after a pause were counted", r)
+	}
+	now = now.Add(time.Hour)
+	for range 100 {
+		now = now.Add(20 * ms)
+		m.add(1000, now)
+	}
+	if r := m.rate(now); r < 50_000 || r > 70_000 {
+		t.Fatalf("rate %.0f two half-lives after it fell to 50000", r)
+	}
+}
+
+func TestEmptyFile(t *testing.T) {
+	b := New(Config{Size: 0, SegmentSize: 16 << 10})
+	b.Join(1, 0, 0, epoch)
+	if !b.Done() || len(b.Plan(epoch)) != 0 || !b.Next(epoch).IsZero() {
+		t.Fatal("an empty file is not done at once")
+	}
+}
+
+// TestAdopt: data that is on its way already stays, and what another lane has
+// been asked for is cut off.
+func TestAdopt(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 100 * seg, SegmentSize: seg, Servers: 2})
+	b.Have(50)
+	b.Join(1, 0, 20*ms, epoch)
+	b.Adopt(1, 0, Run{0, 50}, epoch)
+	b.Join(2, 1, 20*ms, epoch)
+	b.Adopt(2, 0, Run{40, 30}, epoch)
+	if got := b.Outstanding(1); got != 50*seg {
+		t.Errorf("lane 1 is owed %d bytes, want %d", got, 50*seg)
+	}
+	// Of lane 2's thirty segments eleven are not free, nineteen are: the
+	// prefix is not worth having.
+	if got := b.Outstanding(2); got != 0 {
+		t.Errorf("lane 2 is owed %d bytes, want 0", got)
+	}
+	shorts := only(Shorten, b.Plan(epoch))
+	want := Order{Kind: Shorten, Lane: 2, Server: 1, ID: 0, Keep: 0}
+	if len(shorts) != 1 || shorts[0] != want {
+		t.Errorf("orders %+v, want one %+v", shorts, want)
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSilence: a lane that falls silent is probed; its work goes to others once
+// there is nothing else; what it brings after all still counts, and it is
+// used again.
+func TestSilence(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 400 * seg, SegmentSize: seg, Servers: 2})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 32}, epoch)
+	b.Join(2, 1, 10*ms, epoch)
+	b.Adopt(2, 0, Run{32, 32}, epoch)
+	now := epoch.Add(10 * ms)
+	var asked []int
+	note := func(o Order) {
+		if o.Kind == Ask && o.Lane == 2 {
+			for s := o.Run.First; s < o.Run.End(); s++ {
+				asked = append(asked, s)
+			}
+		}
+	}
+	for _, o := range b.Plan(epoch) {
+		note(o)
+	}
+	for i := range 32 { // lane 2 delivers its run, lane 1 one segment
+		now = now.Add(5 * ms)
+		if i == 0 {
+			b.Received(1, seg, now)
+			b.Verified(1, 0, now)
+		}
+		b.Received(2, seg, now)
+		if !b.Verified(2, 32+i, now) {
+			t.Fatal("a first copy is taken for a duplicate")
+		}
+		for _, o := range b.Plan(now) {
+			if o.Kind == Probe {
+				t.Fatalf("probe after %v", now.Sub(epoch))
+			}
+			note(o)
+		}
+	}
+	probed := time.Time{}
+	for range 2000 {
+		if len(asked) > 0 { // lane 2 goes on with what it is given
+			now = now.Add(5 * ms)
+			b.Received(2, seg, now)
+			b.Verified(2, asked[0], now)
+			asked = asked[1:]
+		} else {
+			now = b.Next(now)
+		}
+		if now.IsZero() || b.Done() {
+			break
+		}
+		for _, o := range b.Plan(now) {
+			if o.Kind == Probe && o.Lane == 1 && probed.IsZero() {
+				probed = now
+				if b.free.count == 0 {
+					t.Fatal("the pool is dry too early for this test")
+				}
+				if !b.Silent(1) || b.Silent(2) {
+					t.Fatal("the wrong lane is silent")
+				}
+			}
+			note(o)
+		}
+		if now == probed { // it is back for a moment
+			b.Received(1, seg, now)
+			if !b.Verified(1, 1, now) || b.Silent(1) {
+				t.Fatal("what a silent lane brings does not count")
+			}
+		}
+	}
+	if d := probed.Sub(epoch); probed.IsZero() || d > time.Second {
+		t.Fatalf("lane 1 was probed after %v", d)
+	}
+	if !b.Done() {
+		t.Fatalf("lane 2 was not given %d segments of the silent lane", b.Remaining())
+	}
+	b.Received(1, seg, now)
+	if b.Verified(1, 2, now) || b.Silent(1) || b.Duplicates() != seg {
+		t.Fatal("a late copy is not counted as a duplicate")
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFixedStreams: the lanes that a server should have are opened, and again
+// when one is lost or could not be opened.
+func TestFixedStreams(t *testing.T) {
+	b := New(Config{Size: 1 << 30, SegmentSize: 256 << 10, MinStreams: 3, MaxStreams: 3})
+	b.Join(1, 0, 10*ms, epoch)
+	if n := len(only(Open, b.Plan(epoch))); n != 2 {
+		t.Fatalf("%d lanes to open, want 2", n)
+	}
+	b.Join(2, 0, 10*ms, epoch)
+	b.NotOpened(0, epoch)
+	now := epoch.Add(100 * ms)
+	if n := len(only(Open, b.Plan(now))); n != 0 {
+		t.Fatal("tried again at once")
+	}
+	now = epoch.Add(5 * time.Second)
+	if n := len(only(Open, b.Plan(now))); n != 1 {
+		t.Fatalf("%d lanes to open after a failure, want 1", n)
+	}
+	b.Join(3, 0, 10*ms, now)
+	b.Leave(2, now)
+	now = now.Add(time.Second)
+	if n := len(only(Open, b.Plan(now))); n != 1 {
+		t.Fatalf("%d lanes to open after a loss, want 1", n)
+	}
+}
