@@ -24,7 +24,6 @@ type lane struct {
 	silent   bool
 	released bool // silent, and its work is in the pool again
 	probes   int
-	probed   time.Time
 	quietAt  time.Time // since when it is silent
 	retiring bool      // to be closed once its server has sent the rest
 	retired  time.Time

@@ -239,7 +239,6 @@ type simLane struct {
 	expect int
 	ooo    map[int]*chunk
 	rx     int // bytes received and not yet reported
-	nextHi int
 }
 
 func newSimulation(sc scenario) *simulation {
