@@ -78,16 +78,20 @@ func (t *quicTransport) stopListening(s *quicSocket) {
 // What the system counts for itself is in it.
 const quicBuffer = 7 << 20
 
-// newSocket sets the buffers of a socket and gives it to quic-go. It tells
-// the user, once, when the system allows less than is good.
+// newSocket sets the buffers of a socket and gives it to quic-go.
 func (t *quicTransport) newSocket(udp *net.UDPConn) *quicSocket {
-	if got := growBuffers(udp, quicBuffer); got < quicBuffer {
+	t.checkBuffer(growBuffers(udp, quicBuffer))
+	return &quicSocket{udp: udp, quic: &quic.Transport{Conn: &quietSocket{UDPConn: udp}}}
+}
+
+// checkBuffer tells the user, once, when the system allows less than is good.
+func (t *quicTransport) checkBuffer(got int) {
+	if got < quicBuffer {
 		t.narrow.Do(func() {
 			t.warn(fmt.Sprintf("the system allows quic only %d KiB of socket buffer where %d would be good: a fast link may lose packets; %s",
 				got>>10, quicBuffer>>10, bufferAdvice))
 		})
 	}
-	return &quicSocket{udp: udp, quic: &quic.Transport{Conn: &quietSocket{UDPConn: udp}}}
 }
 
 // quietSocket keeps quic-go from growing the buffers itself, and from writing

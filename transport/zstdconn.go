@@ -153,7 +153,11 @@ func (c *zstdConn) meet() error {
 	return nil
 }
 
-// turnAway lets a stranger that has dialled know by our magic what is here.
+// notZstd is what a peer is told that does not begin with the magic. It may be
+// a person.
+const notZstd = "braid: this port speaks braid compressed with zstd; use a braid client with the same --transport\r\n"
+
+// turnAway tells a stranger that has dialled what is here.
 func (c *zstdConn) turnAway() {
 	if !c.accepted || !c.writing.TryLock() {
 		return
@@ -161,7 +165,7 @@ func (c *zstdConn) turnAway() {
 	defer c.writing.Unlock()
 	if !c.greeted {
 		c.greeted = true
-		lastWords(c.Conn, []byte(zstdMagic))
+		lastWords(c.Conn, []byte(notZstd))
 	}
 }
 
