@@ -28,7 +28,9 @@ var rooms = map[string][]string{
 	"balance":   {},
 	"report":    {},
 	"flags":     {},
-	"bench":     {}, // a program of its own, which sees braid from outside
+	// The suite that every transport passes, and nothing but tests imports.
+	"transport/transporttest": {"transport"},
+	"bench":                   {}, // a program of its own, which sees braid from outside
 }
 
 // junkDrawers are names that say nothing of what is inside.
