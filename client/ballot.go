@@ -71,9 +71,17 @@ func (b *ballot) decide(now time.Time) (k key, ok bool, err error) {
 	case (late || b.complete()) && !tie:
 		return top.key, true, nil
 	case b.complete():
-		return key{}, false, &IntegrityError{Reason: "the servers disagree about the content and no majority exists (--digest would decide): " + b.describe()}
+		return key{}, false, &IntegrityError{Reason: "the servers disagree about " + b.matter() + ": " + b.describe()}
 	}
 	return key{}, false, nil
+}
+
+// matter is what a tie is about.
+func (b *ballot) matter() string {
+	if b.want != nil {
+		return "the size of the content and no majority exists"
+	}
+	return "the content and no majority exists (--digest would decide)"
 }
 
 // group is the servers that have the same content.

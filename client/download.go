@@ -49,15 +49,15 @@ type download struct {
 	lanes   map[balance.Lane]*conn
 	next    balance.Lane
 
-	partial    bool // -r, and a partial download is in the folder
-	answered   time.Time
-	lostAll    bool   // no server has what we want, though one had
-	toldNone   bool   // that no server answers yet
-	arrived    int64  // payload bytes off the wire
-	kept       int64  // bytes that verified first in this run
-	resumed    int64  // bytes found by -r
-	complete   string // path of a file that was complete already
-	last       error  // why the latest attempt to connect failed
+	partial    bool      // -r, and a partial download is in the folder
+	answered   time.Time // when a server was last of use
+	lostAll    bool      // no server has what we want, though one had
+	toldNone   bool      // that no server answers yet
+	arrived    int64     // payload bytes off the wire
+	kept       int64     // bytes that verified first in this run
+	resumed    int64     // bytes found by -r
+	complete   string    // path of a file that was complete already
+	last       error     // why the latest attempt to connect failed
 	checkpoint time.Time
 	view       view
 }
@@ -152,7 +152,6 @@ func (d *download) handle(ctx context.Context, e event) error {
 	case landed:
 		return d.onLanded(e, now)
 	case ponged:
-		d.answered = now
 		e.c.rtt = min(e.c.rtt, e.rtt)
 		if e.c.joined {
 			d.content.balancer.RTT(e.c.lane, e.rtt, now)
@@ -224,7 +223,9 @@ func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) er
 	d.wantPartial(c)
 	d.ballot.vote(s.index, c.key(), now)
 	if d.usable(c) {
-		d.answered = now
+		if s.hellos++; s.hellos <= helloLimit {
+			d.answered = now
+		}
 		if len(s.conns) == 1 {
 			d.greetAgain(s)
 		}
@@ -539,7 +540,7 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 	if !c.joined {
 		return
 	}
-	d.answered = now
+	d.answered, c.server.hellos = now, 0
 	d.content.balancer.Received(c.lane, n, now)
 	if c.server.state == stalled {
 		d.greetAgain(c.server)

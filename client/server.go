@@ -20,6 +20,10 @@ const (
 // corruptLimit is how often a server may send corrupt data before it is out.
 const corruptLimit = 3
 
+// helloLimit is how often a server that only says hello, and sends nothing of
+// the file, counts as one that answers.
+const helloLimit = 5
+
 // state is what a server is doing, in a word for people and for JSON.
 type state string
 
@@ -44,6 +48,7 @@ type server struct {
 	pause    time.Duration // before the next attempt
 	tried    bool          // an attempt has ended, or it has answered
 	useful   bool          // it has once had the content
+	hellos   int           // since it last sent something of the content
 	told     string        // the last trouble that was told, so that it is told once
 	fatal    error         // why it will never do, as far as is known: it refuses or is a stranger
 	corrupts int

@@ -44,6 +44,12 @@ type world struct {
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	t.Parallel()
+	inWorldAlone(t, test)
+}
+
+// inWorldAlone is inWorld for tests that are not run beside others.
+func inWorldAlone(t *testing.T, test func(w *world)) {
+	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -179,6 +185,11 @@ const giveUp = 3 * time.Hour
 // out is where the world's clients put their file.
 func (w *world) out() string { return filepath.Join(w.dir, "out") }
 
+// env is a client's, without its outputs.
+func (w *world) env() client.Env {
+	return client.Env{Transport: memTransport{net: w.net}}
+}
+
 // start runs a client of servers 1 to n.
 func (w *world) start(n int, change ...func(*client.Config)) *run {
 	r := &run{w: w, done: make(chan struct{}), begun: time.Now()}
@@ -193,9 +204,8 @@ func (w *world) start(n int, change ...func(*client.Config)) *run {
 	for _, f := range change {
 		f(&r.cfg)
 	}
-	env := client.Env{
-		Stdout: &r.stdout, Stderr: &r.stderr, Transport: memTransport{net: w.net},
-	}
+	env := w.env()
+	env.Stdout, env.Stderr = &r.stdout, &r.stderr
 	ctx, cancel := context.WithTimeout(w.ctx, giveUp)
 	r.cancel = cancel
 	w.tasks.Go(func() {
