@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"braid/transport"
 	"braid/wire"
 )
 
@@ -99,12 +100,13 @@ func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.
 }
 
 // isFatal reports whether a server that gave this error can never serve this
-// client, as it is: it speaks something else, or another version.
+// client, as it is: it has another key, or speaks something else, or another version.
 func isFatal(err error) bool {
 	var version *wire.VersionError
 	var broken *wire.ProtocolError
 	var refuse *refusal
-	return errors.Is(err, wire.ErrStranger) || errors.As(err, &version) || errors.As(err, &broken) ||
+	return errors.Is(err, transport.ErrKey) || errors.Is(err, transport.ErrMismatch) ||
+		errors.Is(err, wire.ErrStranger) || errors.As(err, &version) || errors.As(err, &broken) ||
 		errors.As(err, &refuse) && refuse.code == wire.BadVersion
 }
 

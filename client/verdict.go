@@ -9,6 +9,9 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"braid/transport"
+	"braid/wire"
 )
 
 // verdict ends the download when going on has no prospect: nobody answers for
@@ -116,6 +119,10 @@ func plain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, transport.ErrKey):
+		return fmt.Errorf("%w (BRAID_KEY must be the same on both sides)", err)
+	case errors.Is(err, transport.ErrMismatch), errors.Is(err, wire.ErrStranger):
+		return fmt.Errorf("%w (--transport must be the same on both sides)", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it closed the connection")
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

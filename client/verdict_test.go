@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"braid/transport"
 	"braid/wire"
 )
 
@@ -27,7 +28,9 @@ func TestPlain(t *testing.T) {
 		{op(os.ErrDeadlineExceeded), "no answer"},
 		{op(context.DeadlineExceeded), "no answer"},
 		{op(&net.DNSError{Err: "no such host", Name: "x"}), "dial tcp: lookup x: no such host"},
-		{wire.ErrStranger, "speaks something else than the braid protocol"},
+		{wire.ErrStranger, "speaks something else than the braid protocol (--transport must be the same on both sides)"},
+		{fmt.Errorf("no tls: %w", transport.ErrMismatch), "no tls: the other side speaks another transport (--transport must be the same on both sides)"},
+		{fmt.Errorf("quic: %w", transport.ErrKey), "quic: the keys do not match (BRAID_KEY must be the same on both sides)"},
 		{&refusal{code: wire.Busy}, "busy"},
 		{&refusal{code: wire.Changed, text: "since noon"}, "its file has changed: since noon"},
 		{errors.New("another"), "another"},
@@ -47,6 +50,8 @@ func TestWhatIsFatal(t *testing.T) {
 		fatal, refusal bool
 	}{
 		{wire.ErrStranger, true, true},
+		{transport.ErrKey, true, true},
+		{transport.ErrMismatch, true, true},
 		{&wire.VersionError{Version: 9}, true, true},
 		{&wire.ProtocolError{Reason: "x"}, true, true},
 		{&refusal{code: wire.BadVersion}, true, true},
