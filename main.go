@@ -54,6 +54,11 @@ func dispatch(ctx context.Context, argv []string) error {
 			return err
 		}
 		return runDemo(ctx, os.Stdout, os.Stderr)
+	case modeKeygen:
+		if err := noArguments(modeKeygen, keygenUsage, args); err != nil {
+			return err
+		}
+		return printKey(os.Stdout)
 	case modeVersion:
 		if err := noArguments(modeVersion, versionUsage, args); err != nil {
 			return err
@@ -74,6 +79,7 @@ func runServer(ctx context.Context, registry *transport.Registry, args []string)
 	if err != nil {
 		return err
 	}
+	defer closeTransport(carrier)
 	err = server.Run(ctx, cfg, server.Env{
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
@@ -95,6 +101,7 @@ func runClient(ctx context.Context, registry *transport.Registry, args []string)
 	if err != nil {
 		return err
 	}
+	defer closeTransport(carrier)
 	return client.Run(ctx, cfg, client.Env{
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
@@ -109,6 +116,14 @@ func newTransport(registry *transport.Registry, name, key string, keyShown bool)
 		warn("every process list shows a key on the command line, better give it as BRAID_KEY")
 	}
 	return registry.New(name, transport.Options{Key: key, Warn: warn})
+}
+
+// closeTransport lets connections that a transport still holds end well: those
+// of quic, which live in this process and not in the system.
+func closeTransport(t transport.Transport) {
+	if c, ok := t.(io.Closer); ok {
+		_ = c.Close() // there is nothing left that could be lost
+	}
 }
 
 // warn tells the user something in a line.
@@ -127,11 +142,13 @@ func help(registry *transport.Registry, args []string) error {
 			_, err = client.ParseFlags(askHelp, registry.Names())
 		case modeDemo:
 			text = demoUsage
+		case modeKeygen:
+			text = keygenUsage
 		case modeVersion:
 			text = versionUsage
 		case modeHelp, "-h", "--help":
 		default:
-			return &flags.Error{Flag: "help", Value: args[0], Reason: "unknown mode, want server, client, demo or version"}
+			return &flags.Error{Flag: "help", Value: args[0], Reason: "unknown mode, want server, client, demo, keygen or version"}
 		}
 		if err != nil {
 			return err

@@ -125,7 +125,7 @@ func tree(ts *testscript.TestScript) []string {
 
 // TestScriptsAreThere keeps TestScripts from passing on nothing.
 func TestScriptsAreThere(t *testing.T) {
-	for _, name := range []string{"mode", "help", "version", "client-usage", "server-usage", "precedence", "config"} {
+	for _, name := range []string{"mode", "help", "version", "keygen", "client-usage", "server-usage", "precedence", "config"} {
 		info, err := os.Stat(filepath.Join("testdata", "script", name+".txtar"))
 		if err != nil || info.Size() == 0 {
 			t.Errorf("script %s: %v", name, err)

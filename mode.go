@@ -14,6 +14,7 @@ const (
 	modeServer  mode = "server"
 	modeClient  mode = "client"
 	modeDemo    mode = "demo"
+	modeKeygen  mode = "keygen"
 	modeVersion mode = "version"
 	modeHelp    mode = "help"
 )
@@ -63,7 +64,7 @@ func chooseMode(argv []string, env string) (mode, []string, error) {
 // modeOfWord is the mode that a first word names, or empty.
 func modeOfWord(word string) mode {
 	switch m := mode(word); m {
-	case modeServer, modeClient, modeDemo, modeVersion, modeHelp:
+	case modeServer, modeClient, modeDemo, modeKeygen, modeVersion, modeHelp:
 		return m
 	case "--version":
 		return modeVersion
@@ -123,7 +124,7 @@ type errNoMode struct{ word string }
 
 func (e *errNoMode) Error() string {
 	if e.word != "" {
-		return "unknown mode " + strings.TrimSpace(oneLine(e.word)) + ", want server, client, demo, version or help"
+		return "unknown mode " + strings.TrimSpace(oneLine(e.word)) + ", want server, client, demo, keygen, version or help"
 	}
 	return "no mode, want server or client as the first word"
 }

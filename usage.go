@@ -10,6 +10,7 @@ Modes:
   server    serve a file from n virtual servers (braid server --help)
   client    download a file from many servers at once (braid client --help)
   demo      make a video, serve it from four servers, download it; no flags
+  keygen    print a fresh key for BRAID_KEY
   version   print name, version, Go version and system
   help      show this text, or with a mode that mode's flags
 
@@ -28,6 +29,15 @@ const demoUsage = `Usage: braid demo
 Make an 8 MB video, serve it from four virtual servers on this machine, download
 it from all of them while one is shut down, verify it and say where it is. Takes
 about ten seconds and no flags.
+`
+
+const keygenUsage = `Usage: braid keygen
+
+Print a fresh key, a line of 26 characters that nobody can guess. Servers and
+clients that are given the same one as BRAID_KEY prove it to each other, over
+tls or quic, before anything of the file is told:
+
+  export BRAID_KEY=$(braid keygen)
 `
 
 const versionUsage = `Usage: braid version
