@@ -24,7 +24,6 @@ type content struct {
 	balancer *balance.Balancer // nil until part is there
 	store    *store            // of part
 	resumed  bool              // part was there before
-	opening  bool              // a goroutine is opening part
 	waits    bool              // part must not be opened before the vote is decided
 
 	asked   *conn     // whom the manifest was asked of last

@@ -46,6 +46,7 @@ type download struct {
 	ballot  *ballot
 	decided bool
 	content *content // nil until the first answer
+	opening bool     // a goroutine is opening a part, maybe of an earlier content
 	lanes   map[balance.Lane]*conn
 	next    balance.Lane
 
@@ -294,8 +295,8 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 		}
 	case c.manifest == nil && !d.partialOf(c):
 		d.seekManifest(now)
-	case !c.opening && (d.decided || !c.waits):
-		c.opening = true
+	case !d.opening && (d.decided || !c.waits):
+		d.opening = true
 		decided := d.decided
 		d.tasks.Go(func() {
 			outcome, err := d.open(ctx, c, decided)
@@ -434,10 +435,10 @@ func (d *download) onChecked(ctx context.Context, e checked, now time.Time) erro
 
 func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error {
 	c := e.content
-	c.opening = false
+	d.opening = false
 	if c != d.content { // the vote went another way meanwhile
 		e.outcome.release()
-		return nil
+		return d.settle(ctx, now)
 	}
 	switch {
 	case errors.Is(e.err, errUndecided):
