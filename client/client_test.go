@@ -32,6 +32,25 @@ func TestFourUnequalLinks(t *testing.T) {
 	})
 }
 
+// TestFirstServersAreTheSlowest has the manifest come from the fastest one.
+func TestFirstServersAreTheSlowest(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.serve(1, w.file("f.bin", data), 20*kB, time.Millisecond)
+		w.serve(2, w.file("f.bin", data), 20*kB, time.Millisecond)
+		w.serve(3, w.file("f.bin", data), 500*kB, 20*time.Millisecond)
+		r := w.download(3, func(c *client.Config) { c.Interval = 50 * time.Millisecond }).complete("f.bin", data).within(1.15, size, 540*kB)
+		for _, b := range r.blocks() {
+			if b.Bytes > 0 {
+				if b.Elapsed > 0.5 {
+					t.Errorf("nothing had verified before %v s", b.Elapsed)
+				}
+				break
+			}
+		}
+	})
+}
+
 var blockLine = regexp.MustCompile(`^(Server \d+|Total): (\d+)/(\d+), download speed: (\d+\.\d)kb/s$`)
 
 // TestBlocks holds the exact form of the text on stdout, and that its sums are right.

@@ -159,13 +159,13 @@ type evilConn struct {
 func (c *evilConn) Write(p []byte) (int, error) {
 	n := len(p)
 	var before []byte
-	switch op := c.script.next(); op {
+	switch op := c.script.next() % opCount; op {
 	case opFlip:
 		if !c.greeted {
 			break
 		}
 		p = bytes.Clone(p)
-		p[int(c.script.next())*len(p)/256] ^= 1 << (op % 8)
+		p[int(c.script.next())*len(p)/256] ^= 2
 	case opDrop:
 		return n, nil
 	case opTwice:
