@@ -1,0 +1,436 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"braid/client"
+	"braid/server"
+	"braid/transport"
+)
+
+// faultLimit is for what takes a moment on a machine that is not busy.
+const faultLimit = 30 * time.Second
+
+// TestFaults holds servers and client together to what must not matter, over
+// every transport there is.
+func TestFaults(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Run("transports", func(t *testing.T) {
+		for _, name := range transport.Builtin().Names() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				testFaults(t, name)
+			})
+		}
+	})
+	if err := goleak.Find(before); err != nil {
+		t.Errorf("left over: %v", err)
+	}
+}
+
+func testFaults(t *testing.T, transport string) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *rig)
+	}{
+		{"small file", faultNone},
+		{"failover", faultFailover},
+		{"restart", faultRestart},
+		{"resume", faultResume},
+		{"silence", faultSilence},
+		{"corrupt copy", faultCorrupt},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, transport, "")
+			defer r.close()
+			test.run(t, r)
+		})
+	}
+}
+
+// rig is a few servers, and what clients need to reach them.
+type rig struct {
+	t       *testing.T
+	data    []byte // of the file
+	folder  string
+	output  string
+	servers transport.Transport
+	clients transport.Transport
+	mute    *muteTransport
+	ports   []int
+	console io.WriteCloser
+	stderr  lockedBuffer
+	cancel  context.CancelFunc
+	ended   chan error
+}
+
+func newRig(t *testing.T, name, key string) *rig {
+	t.Helper()
+	r := &rig{t: t, folder: t.TempDir(), output: t.TempDir(), servers: open(t, name, key)}
+	if r.clients = r.servers; key == "" { // deriving a key takes its time
+		r.clients = open(t, name, key)
+	}
+	r.mute = &muteTransport{Transport: r.servers, until: make(chan struct{})}
+	return r
+}
+
+func open(t *testing.T, name, key string) transport.Transport {
+	t.Helper()
+	tr, err := transport.Builtin().New(name, transport.Options{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// file makes a file of n bytes that do not compress, and returns its path.
+func (r *rig) file(n int) string {
+	r.t.Helper()
+	r.data = make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(r.data)
+	return r.write("one", r.data)
+}
+
+func (r *rig) write(folder string, data []byte) string {
+	r.t.Helper()
+	path := filepath.Join(r.folder, folder, "data.bin")
+	err := os.MkdirAll(filepath.Dir(path), 0o777)
+	if err = errors.Join(err, os.WriteFile(path, data, 0o666)); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// serve starts a server for each of files, each with the limit in bytes/s.
+func (r *rig) serve(limit int64, files ...string) {
+	r.t.Helper()
+	ports, err := freePorts(len(files))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	keyboard, console := io.Pipe()
+	alive := &firstWrite{w: io.Discard, done: make(chan struct{})}
+	r.mute.port = ports[0]
+	r.ports, r.console, r.cancel, r.ended = ports, console, cancel, make(chan error, 1)
+	cfg := server.Config{
+		Interval: time.Hour, Servers: len(files), Files: files, Ports: ports, Bind: "127.0.0.1",
+		MaxConns: 64, Report: "text",
+	}
+	for range files {
+		cfg.Limits = append(cfg.Limits, limit)
+	}
+	go func() {
+		r.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: &r.stderr, Transport: r.mute})
+		keyboard.Close()
+	}()
+	select {
+	case <-alive.done:
+	case err := <-r.ended:
+		r.t.Fatalf("the servers: %v\n%s", err, &r.stderr)
+	case <-time.After(faultLimit):
+		r.t.Fatal("the servers do not start")
+	}
+}
+
+// command types a line at the servers' console.
+func (r *rig) command(line string) { io.WriteString(r.console, line+"\n") }
+
+func (r *rig) close() {
+	r.mute.unmute()
+	r.cancel() // after serve
+	r.console.Close()
+	if err := <-r.ended; err != nil {
+		r.t.Errorf("the servers: %v", err)
+	}
+	closeTransport(r.servers)
+	closeTransport(r.clients)
+}
+
+// download runs a client; when it has read so many bytes, midway is called.
+// It returns the client's error and its stderr.
+func (r *rig) download(ctx context.Context, change func(*client.Config), at int, midway func()) (error, string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, faultLimit)
+	defer cancel()
+	var stderr lockedBuffer
+	cfg := client.Config{
+		Interval: time.Hour, Output: r.output, Ports: r.ports, Wait: 10 * time.Second, Streams: 1,
+		Report: "text", Progress: "never",
+	}
+	for range r.ports {
+		cfg.Addresses = append(cfg.Addresses, "127.0.0.1")
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	if midway == nil {
+		midway = func() {}
+	}
+	err := client.Run(ctx, cfg, client.Env{
+		Stdout: io.Discard, Stderr: &stderr,
+		Transport: &meter{Transport: r.clients, at: int64(max(at, 1)), reached: midway},
+	})
+	return err, stderr.String()
+}
+
+// complete fails unless err is nil and the file is there.
+func (r *rig) complete(err error, stderr string) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Errorf("%v\nclient:\n%s\nservers:\n%s", err, stderr, &r.stderr)
+		return
+	}
+	got, err := os.ReadFile(filepath.Join(r.output, "data.bin"))
+	if err != nil || !bytes.Equal(got, r.data) {
+		r.t.Errorf("the file: %d bytes, %v, want the %d of the servers", len(got), err, len(r.data))
+	}
+}
+
+func (r *rig) told(stderr, want string) {
+	r.t.Helper()
+	if !strings.Contains(stderr, want) {
+		r.t.Errorf("stderr has no %q:\n%s", want, stderr)
+	}
+}
+
+func faultNone(t *testing.T, r *rig) {
+	path := r.file(100)
+	r.serve(0, path, path)
+	err, stderr := r.download(t.Context(), nil, 0, nil)
+	r.complete(err, stderr)
+}
+
+// What the other tests move: a few tenths of a second of work.
+const (
+	faultSize  = 300_000
+	faultSpeed = 500_000 // of each server, bytes/s
+)
+
+func faultFailover(t *testing.T, r *rig) {
+	path := r.file(faultSize)
+	r.serve(faultSpeed, path, path, path)
+	err, stderr := r.download(t.Context(), nil, faultSize*2/5, func() { r.command("E2") })
+	r.complete(err, stderr)
+	r.told(stderr, "Server 2 (127.0.0.1:")
+	r.told(stderr, "lost")
+}
+
+// faultRestart shuts all servers down, and starts one of them again.
+func faultRestart(t *testing.T, r *rig) {
+	path := r.file(faultSize)
+	r.serve(faultSpeed, path, path)
+	err, stderr := r.download(t.Context(), nil, faultSize*2/5, func() {
+		r.command("E1")
+		r.command("E2")
+		r.command("S1")
+	})
+	r.complete(err, stderr)
+	r.told(stderr, "rejoined")
+	if strings.Contains(r.stderr.String(), "dead") {
+		t.Errorf("the server did not get its port again:\n%s", &r.stderr)
+	}
+}
+
+func faultResume(t *testing.T, r *rig) {
+	path := r.file(faultSize)
+	r.serve(faultSpeed, path, path)
+	ctx, cancel := context.WithCancel(t.Context())
+	err, stderr := r.download(ctx, nil, faultSize/2, cancel)
+	var interrupted *client.InterruptedError
+	if !errors.As(err, &interrupted) {
+		t.Fatalf("the first run: %v, want *client.InterruptedError\n%s", err, stderr)
+	}
+	err, stderr = r.download(t.Context(), func(c *client.Config) { c.Resume = true }, 0, nil)
+	r.complete(err, stderr)
+	r.told(stderr, "resumed: ")
+	if strings.Contains(stderr, "resumed: 0 of") {
+		t.Errorf("nothing was kept:\n%s", stderr)
+	}
+}
+
+// faultSilence has server 1 fall silent without a word; its connection stays.
+func faultSilence(t *testing.T, r *rig) {
+	path := r.file(faultSize)
+	r.serve(faultSpeed, path, path)
+	begun := time.Now()
+	err, stderr := r.download(t.Context(), nil, faultSize*2/5, r.mute.on)
+	r.complete(err, stderr)
+	if r.mute.held.Load() == 0 {
+		t.Error("the server has never been silent: nothing was tested")
+	}
+	if took := time.Since(begun); took > faultLimit/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// faultCorrupt has a server whose copy differs in a byte: it is told apart
+// before a byte of it is used.
+func faultCorrupt(t *testing.T, r *rig) {
+	path := r.file(faultSize)
+	other := bytes.Clone(r.data)
+	other[len(other)/2] ^= 1
+	r.serve(0, path, r.write("two", other), path)
+	err, stderr := r.download(t.Context(), nil, 0, nil)
+	r.complete(err, stderr)
+	if err == nil && strings.Contains(stderr, "Server 2") {
+		r.told(stderr, "holds another file")
+	}
+}
+
+// muteTransport listens; what is written on its port goes nowhere, while it is on.
+type muteTransport struct {
+	transport.Transport
+	port  int // set before it is on
+	muted atomic.Bool
+	held  atomic.Int32 // writes that went nowhere
+	until chan struct{}
+	once  sync.Once
+}
+
+func (m *muteTransport) on() { m.muted.Store(true) }
+
+// unmute is for the end: it frees the writes that are held.
+func (m *muteTransport) unmute() { m.once.Do(func() { close(m.until) }) }
+
+func (m *muteTransport) Listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := m.Transport.Listen(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return muteListener{l, m}, nil
+}
+
+type muteListener struct {
+	net.Listener
+	mute *muteTransport
+}
+
+func (l muteListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return muteConn{c, l.mute, port == strconv.Itoa(l.mute.port)}, nil
+}
+
+type muteConn struct {
+	net.Conn
+	mute *muteTransport
+	mine bool // the silent server's
+}
+
+func (c muteConn) Write(p []byte) (int, error) {
+	if c.mine && c.mute.muted.Load() {
+		c.mute.held.Add(1)
+		<-c.mute.until
+		return 0, errors.New("was silent")
+	}
+	return c.Conn.Write(p)
+}
+
+func (c muteConn) SetLinger(sec int) error {
+	return c.Conn.(interface{ SetLinger(int) error }).SetLinger(sec)
+}
+
+func (c muteConn) CloseWrite() error {
+	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}
+
+// lockedBuffer is a buffer for several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// TestMismatchedTransports has a client of every transport meet a server of
+// every other one: it ends soon, in words, with exit code 6; or where neither side
+// hears the other, UDP here and TCP there, 5.
+func TestMismatchedTransports(t *testing.T) {
+	names := transport.Builtin().Names()
+	for _, serving := range names {
+		t.Run(serving, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, serving, "")
+			r.serve(0, r.file(1000))
+			t.Cleanup(r.close)
+			for _, dialling := range names {
+				if dialling == serving {
+					continue
+				}
+				t.Run(dialling, func(t *testing.T) {
+					t.Parallel()
+					checkMismatch(t, r.ports, serving, dialling)
+				})
+			}
+		})
+	}
+}
+
+func checkMismatch(t *testing.T, ports []int, serving, dialling string) {
+	r := &rig{t: t, output: t.TempDir(), ports: ports, clients: open(t, dialling, "")}
+	defer closeTransport(r.clients)
+	want, wait := codeRefused, faultLimit
+	if strings.HasPrefix(serving, "quic") != strings.HasPrefix(dialling, "quic") {
+		want, wait = codeNoServer, 300*time.Millisecond
+	}
+	begun := time.Now()
+	err, stderr := r.download(t.Context(), func(c *client.Config) { c.Wait = wait }, 0, nil)
+	if got := exitCode(err); err == nil || got != want {
+		t.Errorf("exit code %d, want %d: %v\n%s", got, want, err, stderr)
+	} else if want == codeRefused && !strings.Contains(err.Error(), "--transport must be the same on both sides") {
+		t.Errorf("not in words: %v", err)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestKeysThatDoNotMatch is about the line and the exit code; that nothing of
+// the file is told is held in the transport package.
+func TestKeysThatDoNotMatch(t *testing.T) {
+	r := newRig(t, "quic", "the servers' key")
+	r.serve(0, r.file(1000))
+	defer r.close()
+	err, stderr := r.download(t.Context(), nil, 0, nil)
+	r.complete(err, stderr)
+	for name, key := range map[string]string{"none": "", "wrong": "a\tcompletely different one"} {
+		c := &rig{t: t, output: t.TempDir(), ports: r.ports, clients: open(t, "quic", key)}
+		err, _ := c.download(t.Context(), nil, 0, nil)
+		closeTransport(c.clients)
+		if exitCode(err) != codeRefused || !strings.Contains(err.Error(), "BRAID_KEY must be the same on both sides") {
+			t.Errorf("%s: exit code %d, %v", name, exitCode(err), err)
+		}
+		if strings.Contains(err.Error(), "the servers' key") || key != "" && strings.Contains(err.Error(), key) {
+			t.Errorf("%s: a secret is told: %v", name, err)
+		}
+	}
+}
