@@ -65,6 +65,10 @@ func newDownload(cfg Config, env Env) (*download, error) {
 	if d.view.out, err = report.NewClient(cfg.Report, d.screen.Stdout()); err != nil {
 		return nil, err
 	}
+	if cfg.HTML != "" {
+		d.view.history = &report.History{}
+		d.tell.Tee(func(line string) { d.view.history.Event(time.Since(d.view.begun), line) })
+	}
 	var want *segment.Root
 	if cfg.Digest != "" {
 		root, err := segment.ParseRoot(cfg.Digest)

@@ -356,6 +356,7 @@ func (d *download) choose(k key) {
 		}
 	}
 	for _, s := range d.servers {
+		d.view.history.Forget()
 		for _, c := range s.conns {
 			if c.key() == k {
 				name := segment.SafeName(c.welcome.Name)
@@ -462,6 +463,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	if e.outcome.dropped {
 		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
 	}
+		d.view.history.Delivered(0, 0, d.resumed, d.resumed)
 	c.balancer = balance.New(balance.Config{
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
 		MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
@@ -480,6 +482,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 
 // maxStreams is how many connections a server may have.
 func (d *download) maxStreams() int {
+				d.view.history.Delivered(0, c.layout.Offset(i), int64(c.layout.Len(i)), c.layout.Size)
 	if d.cfg.Streams > 0 {
 		return d.cfg.Streams
 	}
@@ -544,6 +547,7 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 	d.answered, c.server.hellos = now, 0
 	d.content.balancer.Received(c.lane, n, now)
 	if c.server.state == stalled {
+	c.server.arrived += int64(n)
 		d.greetAgain(c.server)
 	}
 }
@@ -576,6 +580,7 @@ func (d *download) onLanded(e landed, now time.Time) error {
 // protocol, and at the third time the server.
 func (d *download) lied(c *conn, err error) {
 	s := c.server
+		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
 	if c.lied || s.out() {
 		return // told already
 	}

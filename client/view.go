@@ -15,6 +15,7 @@ type view struct {
 	then     int64     // bytes in hand then
 	drawn    time.Time
 	estimate report.Estimate
+	history  *report.History // nil without --html
 }
 
 // event tells something of one server on stderr.
@@ -67,6 +68,7 @@ func (d *download) draw(now time.Time) {
 			p.Speed += p.Servers[i].Speed
 		}
 	}
+	d.view.history.Sample(p)
 	d.screen.Draw(p)
 }
 
@@ -82,7 +84,7 @@ func (d *download) progress(now time.Time, span float64, fresh int64) report.Pro
 	}
 	for _, s := range d.servers {
 		p.Servers = append(p.Servers, report.Server{
-			Number: s.number(), Address: s.address, Bytes: s.bytes, State: string(s.state), Streams: len(s.conns),
+			Number: s.number(), Address: s.address, Bytes: s.bytes, Arrived: s.arrived, State: string(s.state), Streams: len(s.conns),
 		})
 	}
 	return p

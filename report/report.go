@@ -17,6 +17,7 @@ type Server struct {
 	Number  int     // 1 for the first port given
 	Address string  // host:port
 	Bytes   int64   // bytes of the finished file that came from it in this run and verified
+	Arrived int64   // bytes of file data that came from it in this run, verified or not
 	Speed   float64 // bytes/s, over the interval just past
 	State   string  // seeking, connected, stalled, lost, refused, …
 	Streams int     // open connections

@@ -33,7 +33,7 @@ func NewScreen(stdout io.Writer, live *Live) *Screen {
 func (s *Screen) Stdout() io.Writer { return blocks{s} }
 
 // Events is the writer for events.
-func (s *Screen) Events() *Events { return &Events{s} }
+func (s *Screen) Events() *Events { return &Events{screen: s} }
 
 // Draw shows the progress in the live area.
 func (s *Screen) Draw(p Progress) {
@@ -50,13 +50,23 @@ func (s *Screen) Close() {
 }
 
 // Events writes to stderr what happens, a line each.
-type Events struct{ screen *Screen }
+type Events struct {
+	screen *Screen
+	tee    func(line string)
+}
+
+// Tee makes Printf also call f with each line, before it is written. Call it
+// before the first Printf.
+func (e *Events) Tee(f func(line string)) { e.tee = f }
 
 // Printf writes one line; format needs no newline. The line is cleaned as by
 // Clean, but up to 2048 bytes long. A failing stderr is ignored: there is
 // nobody left to tell.
 func (e *Events) Printf(format string, args ...any) {
 	line := shorten(fmt.Sprintf(format, args...), eventLimit)
+	if e.tee != nil {
+		e.tee(line)
+	}
 	e.screen.mu.Lock()
 	defer e.screen.mu.Unlock()
 	e.screen.live.above(line + "\n")
