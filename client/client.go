@@ -32,8 +32,12 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 		return err
 	}
 	defer d.screen.Close()
+	return d.page(d.run(ctx))
+}
+
+func (d *download) run(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
-	err = d.loop(running)
+	err := d.loop(running)
 	cancel()
 	d.tasks.Wait()
 	d.closeConns()
@@ -61,13 +65,13 @@ func newDownload(cfg Config, env Env) (*download, error) {
 	show := cfg.Progress == "always" || cfg.Progress == "auto" && env.Terminal.Size != nil
 	d.screen = report.NewScreen(env.Stdout, report.NewLive(env.Stderr, env.Terminal, show))
 	d.tell = d.screen.Events()
-	var err error
-	if d.view.out, err = report.NewClient(cfg.Report, d.screen.Stdout()); err != nil {
-		return nil, err
-	}
 	if cfg.HTML != "" {
 		d.view.history = &report.History{}
 		d.tell.Tee(func(line string) { d.view.history.Event(time.Since(d.view.begun), line) })
+	}
+	var err error
+	if d.view.out, err = report.NewClient(cfg.Report, d.screen.Stdout()); err != nil {
+		return nil, err
 	}
 	var want *segment.Root
 	if cfg.Digest != "" {

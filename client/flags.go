@@ -41,6 +41,8 @@ type Config struct {
 	// Report is text, json or none; Progress is auto, always or never.
 	Report   string
 	Progress string
+	// HTML is the file for a page that shows how the download went; empty for none.
+	HTML string
 }
 
 // Targets lists the servers as host:port, in their order.
@@ -72,6 +74,11 @@ func ParseFlags(args, transports []string) (Config, error) {
 	c.KeyOnCommandLine = c.Key != "" && set.OnCommandLine("key")
 	if c.Key != "" && !flags.KeyProtects(c.Transport) {
 		return Config{}, set.Errorf("key", "with --transport %s it would protect nothing, want tls or quic (or no key)", c.Transport)
+	}
+	if c.HTML != "" {
+		if err := checkPage(c.HTML, c.Output); err != nil {
+			return Config{}, set.Errorf("html", "%v", err)
+		}
 	}
 	if len(c.Addresses) == 1 {
 		for len(c.Addresses) < len(c.Ports) {
@@ -127,6 +134,8 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "what stdout carries: text, json (one object a line), none"},
 			{Long: "progress", Arg: "WHEN", Default: c.Progress, Set: flags.Word(&c.Progress, "auto", "always", "never"),
 				Help: "the progress bar on stderr: auto (only on a terminal), always, never"},
+			{Long: "html", Arg: "FILE", Default: "none", Set: flags.Text(&c.HTML, "the name of a file"),
+				Help: "at the end write a page to look at: speeds, who delivered what, events"},
 		},
 		Examples: []string{
 			"braid client -i 2 -o downloads -a 192.168.1.20 -p 9001-9004",
