@@ -348,6 +348,7 @@ func (d *download) choose(k key) {
 	if old := d.content; old != nil && old.part != nil {
 		old.store.discard()
 		d.kept, d.view.then = 0, 0
+		d.view.history.Forget()
 		for _, s := range d.servers {
 			s.bytes, s.bytesThen = 0, 0
 			for _, c := range s.conns {
@@ -356,7 +357,6 @@ func (d *download) choose(k key) {
 		}
 	}
 	for _, s := range d.servers {
-		d.view.history.Forget()
 		for _, c := range s.conns {
 			if c.key() == k {
 				name := segment.SafeName(c.welcome.Name)
@@ -455,6 +455,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	}
 	if e.outcome.complete != "" {
 		d.complete, d.resumed = e.outcome.complete, c.layout.Size
+		d.view.history.Delivered(0, 0, d.resumed, d.resumed)
 		d.tell.Printf("%s is complete already: all of it verifies", d.complete)
 		return nil
 	}
@@ -463,7 +464,6 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	if e.outcome.dropped {
 		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
 	}
-		d.view.history.Delivered(0, 0, d.resumed, d.resumed)
 	c.balancer = balance.New(balance.Config{
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
 		MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
@@ -474,6 +474,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		for i := range c.layout.Count() {
 			if c.part.Have(i) {
 				c.balancer.Have(i)
+				d.view.history.Delivered(0, c.layout.Offset(i), int64(c.layout.Len(i)), c.layout.Size)
 			}
 		}
 	}
@@ -482,7 +483,6 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 
 // maxStreams is how many connections a server may have.
 func (d *download) maxStreams() int {
-				d.view.history.Delivered(0, c.layout.Offset(i), int64(c.layout.Len(i)), c.layout.Size)
 	if d.cfg.Streams > 0 {
 		return d.cfg.Streams
 	}
@@ -539,6 +539,7 @@ func (d *download) verify(ctx context.Context, c *conn, st *store, held []piece)
 
 func (d *download) onReceived(c *conn, n int, now time.Time) {
 	d.arrived += int64(n)
+	c.server.arrived += int64(n)
 	c.got += int64(n)
 	c.server.pause = 0 // it is of use: not so a server that only says hello
 	if !c.joined {
@@ -547,7 +548,6 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 	d.answered, c.server.hellos = now, 0
 	d.content.balancer.Received(c.lane, n, now)
 	if c.server.state == stalled {
-	c.server.arrived += int64(n)
 		d.greetAgain(c.server)
 	}
 }
@@ -572,6 +572,7 @@ func (d *download) onLanded(e landed, now time.Time) error {
 		d.content.part.Mark(e.index)
 		d.kept += n
 		c.server.bytes += n
+		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
 	}
 	return nil
 }
@@ -580,7 +581,6 @@ func (d *download) onLanded(e landed, now time.Time) error {
 // protocol, and at the third time the server.
 func (d *download) lied(c *conn, err error) {
 	s := c.server
-		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
 	if c.lied || s.out() {
 		return // told already
 	}

@@ -56,8 +56,8 @@ type server struct {
 
 	bytes     int64 // of the file that came from it and verified
 	bytesThen int64 // at the last metric block
-}
 	arrived   int64 // file bytes off the wire, verified or not
+}
 
 // number is what people call it.
 func (s *server) number() int { return s.index + 1 }
