@@ -351,7 +351,8 @@ func (b *Balancer) judge(s *server) {
 	}
 	rate, all := s.last().since(s.mark)
 	_, allWas := s.upTo.since(s.from)
-	gain := rate / s.was
+	own := rate / s.was
+	gain := own
 	if all-allWas < max((rate-s.was)*0.5, allWas*0.04) {
 		gain = 1
 	}
@@ -369,6 +370,11 @@ func (b *Balancer) judge(s *server) {
 		}
 	case len(s.rates) >= 5:
 		s.want, s.trial = s.before, false
+		if own > worthLane*float64(n)/float64(s.before) {
+			// More than its lanes could take from others on a shared bottleneck: its
+			// link got faster just then, and to close lanes would slow it down.
+			s.want = n
+		}
 		s.rest = b.now.Add(trialPause * time.Duration(math.Pow(3, float64(min(s.failed, 5)))))
 		s.failed++
 		s.unsettle()
