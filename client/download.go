@@ -180,7 +180,15 @@ func (d *download) keepHouse(ctx context.Context) error {
 }
 
 func (d *download) onDialed(ctx context.Context, e dialed) {
-	if e.err != nil {
+	if e.why == toProbe && !e.superseded {
+		e.server.probing = nil
+	}
+	switch {
+	case e.err != nil && e.superseded:
+		e.server.dialing--
+		d.seekAgain(ctx, e.server)
+		return
+	case e.err != nil:
 		d.attemptFailed(ctx, e.server, e.why, e.err)
 		return
 	}
@@ -466,7 +474,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	}
 	c.balancer = balance.New(balance.Config{
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
-		MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
+		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
 	})
 	if e.outcome.resumed {
 		d.resumed = c.part.HaveBytes()

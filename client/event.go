@@ -19,6 +19,8 @@ type (
 		nc     net.Conn // nil: err says why
 		took   time.Duration
 		err    error
+		// superseded: it was given up for a newer one
+		superseded bool
 	}
 	// welcomed: a server has said what it has.
 	welcomed struct {

@@ -61,7 +61,5 @@ func (d *download) stalled(ctx context.Context, s *server) {
 		s.state = stalled
 		d.event(s, "stalled: its work goes to others; trying another connection")
 	}
-	if s.dialing == 0 {
-		d.dial(ctx, s, toProbe, 0)
-	}
+	d.probe(ctx, s)
 }

@@ -43,8 +43,9 @@ type server struct {
 	index   int // from 0
 	address string
 	state   state
-	conns   []*conn // that have been welcomed
-	dialing int     // attempts under way, pauses and greetings included
+	conns   []*conn            // that have been welcomed
+	dialing int                // attempts under way, pauses and greetings included
+	probing context.CancelFunc // gives up the attempt beside silent connections; nil: none
 
 	pause    time.Duration // before the next attempt
 	tried    bool          // an attempt has ended, or it has answered
@@ -76,28 +77,58 @@ func (s *server) nextPause() time.Duration {
 func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.Duration) {
 	s.dialing++
 	d.tasks.Go(func() {
-		if pause > 0 {
-			t := time.NewTimer(pause)
-			defer t.Stop()
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				return
-			}
+		if !sleep(ctx, pause) {
+			return
 		}
 		limited, cancel := context.WithTimeout(ctx, dialLimit)
 		defer cancel()
-		begun := time.Now()
-		nc, err := d.env.Transport.Dial(limited, s.address)
-		e := dialed{server: s, why: why, nc: nc, took: time.Since(begun), err: err}
-		select {
-		case d.events <- e:
-		case <-ctx.Done():
-			if nc != nil {
-				nc.Close()
-			}
-		}
+		d.attempt(ctx, limited, s, why)
 	})
+}
+
+// probe dials beside the silent connections of s, and gives up an earlier
+// attempt that nobody has answered: after an outage, a fresh one comes through
+// while TCP still waits to repeat the old one.
+func (d *download) probe(ctx context.Context, s *server) {
+	if s.probing != nil {
+		s.probing()
+	}
+	limited, cancel := context.WithTimeout(ctx, dialLimit)
+	s.probing = cancel
+	s.dialing++
+	d.tasks.Go(func() {
+		defer cancel()
+		d.attempt(ctx, limited, s, toProbe)
+	})
+}
+
+// attempt dials until limited ends and tells the download what came of it.
+func (d *download) attempt(ctx, limited context.Context, s *server, why purpose) {
+	begun := time.Now()
+	nc, err := d.env.Transport.Dial(limited, s.address)
+	e := dialed{server: s, why: why, nc: nc, took: time.Since(begun), err: err, superseded: limited.Err() == context.Canceled}
+	select {
+	case d.events <- e:
+	case <-ctx.Done():
+		if nc != nil {
+			nc.Close()
+		}
+	}
+}
+
+// sleep waits; it reports false when ctx ended first.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	if pause <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // isFatal reports whether a server that gave this error can never serve this
