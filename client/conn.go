@@ -312,6 +312,7 @@ func (c *conn) readManifest(m wire.Manifest) error {
 		return &wire.ProtocolError{Reason: fmt.Sprintf("MANIFEST of %d bytes at %d, want the rest from %d to %d", len(m.Values), m.Offset, len(c.values), c.wanted)}
 	}
 	c.values = append(c.values, m.Values...)
+	c.emit(overhead{c, len(m.Values)})
 	if int64(len(c.values)) == c.wanted {
 		// The download checks it against the root: that takes a while for a large one.
 		c.emit(manifested{c: c, values: c.values})

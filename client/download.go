@@ -148,6 +148,10 @@ func (d *download) handle(ctx context.Context, e event) error {
 		return d.onOpened(ctx, e, now)
 	case received:
 		d.onReceived(e.c, e.n, now)
+	case overhead:
+		if e.c.joined {
+			d.content.balancer.Received(e.c.lane, e.n, now)
+		}
 	case heldBack:
 		d.onHeldBack(ctx, e)
 	case landed:

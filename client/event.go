@@ -50,6 +50,12 @@ type (
 		c *conn
 		n int
 	}
+	// overhead: n bytes have come that are not of the file. The balancer would
+	// take the time that they took for a gap.
+	overhead struct {
+		c *conn
+		n int
+	}
 	// heldBack: a segment has come before the content was known.
 	heldBack struct {
 		c     *conn

@@ -64,6 +64,26 @@ func TestStreamsStayOneOnACleanLink(t *testing.T) {
 	})
 }
 
+// TestManifestIsNoGap holds that auto does no harm on links so slow that the
+// manifest fills them for a while.
+func TestManifestIsNoGap(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(2*size, 1)
+		rates := []float64{100 * kB, 200 * kB, 400 * kB, 800 * kB}
+		for i, rate := range rates {
+			w.serve(i+1, w.file("f.bin", data), rate, time.Duration(10+10*i)*time.Millisecond)
+		}
+		r := w.download(4, func(c *client.Config) { c.Streams = 0 }).complete("f.bin", data).within(1.15, 2*size, rates...)
+		for _, b := range r.blocks() {
+			for _, s := range b.Servers {
+				if s.Streams > 1 {
+					t.Fatalf("%d streams to server %d after %v s", s.Streams, s.Number, b.Elapsed)
+				}
+			}
+		}
+	})
+}
+
 // TestStreamsAreRefused has a server that holds fewer connections than are asked for.
 func TestStreamsAreRefused(t *testing.T) {
 	inWorld(t, func(w *world) {
