@@ -163,8 +163,8 @@ func (r *rig) close() {
 }
 
 // download runs a client; when it has read so many bytes, midway is called.
-// It returns the client's error and its stderr.
-func (r *rig) download(ctx context.Context, change func(*client.Config), at int, midway func()) (error, string) {
+// It returns the client's stderr and error.
+func (r *rig) download(ctx context.Context, change func(*client.Config), at int, midway func()) (string, error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, faultLimit)
 	defer cancel()
@@ -186,7 +186,7 @@ func (r *rig) download(ctx context.Context, change func(*client.Config), at int,
 		Stdout: io.Discard, Stderr: &stderr,
 		Transport: &meter{Transport: r.clients, at: int64(max(at, 1)), reached: midway},
 	})
-	return err, stderr.String()
+	return stderr.String(), err
 }
 
 // complete fails unless err is nil and the file is there.
@@ -212,7 +212,7 @@ func (r *rig) told(stderr, want string) {
 func faultNone(t *testing.T, r *rig) {
 	path := r.file(100)
 	r.serve(0, path, path)
-	err, stderr := r.download(t.Context(), nil, 0, nil)
+	stderr, err := r.download(t.Context(), nil, 0, nil)
 	r.complete(err, stderr)
 }
 
@@ -225,7 +225,7 @@ const (
 func faultFailover(t *testing.T, r *rig) {
 	path := r.file(faultSize)
 	r.serve(faultSpeed, path, path, path)
-	err, stderr := r.download(t.Context(), nil, faultSize*2/5, func() { r.command("E2") })
+	stderr, err := r.download(t.Context(), nil, faultSize*2/5, func() { r.command("E2") })
 	r.complete(err, stderr)
 	r.told(stderr, "Server 2 (127.0.0.1:")
 	r.told(stderr, "lost")
@@ -235,7 +235,7 @@ func faultFailover(t *testing.T, r *rig) {
 func faultRestart(t *testing.T, r *rig) {
 	path := r.file(faultSize)
 	r.serve(faultSpeed, path, path)
-	err, stderr := r.download(t.Context(), nil, faultSize*2/5, func() {
+	stderr, err := r.download(t.Context(), nil, faultSize*2/5, func() {
 		r.command("E1")
 		r.command("E2")
 		r.command("S1")
@@ -251,12 +251,12 @@ func faultResume(t *testing.T, r *rig) {
 	path := r.file(faultSize)
 	r.serve(faultSpeed, path, path)
 	ctx, cancel := context.WithCancel(t.Context())
-	err, stderr := r.download(ctx, nil, faultSize/2, cancel)
+	stderr, err := r.download(ctx, nil, faultSize/2, cancel)
 	var interrupted *client.InterruptedError
 	if !errors.As(err, &interrupted) {
 		t.Fatalf("the first run: %v, want *client.InterruptedError\n%s", err, stderr)
 	}
-	err, stderr = r.download(t.Context(), func(c *client.Config) { c.Resume = true }, 0, nil)
+	stderr, err = r.download(t.Context(), func(c *client.Config) { c.Resume = true }, 0, nil)
 	r.complete(err, stderr)
 	r.told(stderr, "resumed: ")
 	if strings.Contains(stderr, "resumed: 0 of") {
@@ -269,7 +269,7 @@ func faultSilence(t *testing.T, r *rig) {
 	path := r.file(faultSize)
 	r.serve(faultSpeed, path, path)
 	begun := time.Now()
-	err, stderr := r.download(t.Context(), nil, faultSize*2/5, r.mute.on)
+	stderr, err := r.download(t.Context(), nil, faultSize*2/5, r.mute.on)
 	r.complete(err, stderr)
 	if r.mute.held.Load() == 0 {
 		t.Error("the server has never been silent: nothing was tested")
@@ -286,7 +286,7 @@ func faultCorrupt(t *testing.T, r *rig) {
 	other := bytes.Clone(r.data)
 	other[len(other)/2] ^= 1
 	r.serve(0, path, r.write("two", other), path)
-	err, stderr := r.download(t.Context(), nil, 0, nil)
+	stderr, err := r.download(t.Context(), nil, 0, nil)
 	r.complete(err, stderr)
 	if err == nil && strings.Contains(stderr, "Server 2") {
 		r.told(stderr, "holds another file")
@@ -403,7 +403,7 @@ func checkMismatch(t *testing.T, ports []int, serving, dialling string) {
 		want, wait = codeNoServer, 300*time.Millisecond
 	}
 	begun := time.Now()
-	err, stderr := r.download(t.Context(), func(c *client.Config) { c.Wait = wait }, 0, nil)
+	stderr, err := r.download(t.Context(), func(c *client.Config) { c.Wait = wait }, 0, nil)
 	if got := exitCode(err); err == nil || got != want {
 		t.Errorf("exit code %d, want %d: %v\n%s", got, want, err, stderr)
 	} else if want == codeRefused && !strings.Contains(err.Error(), "--transport must be the same on both sides") {
@@ -420,11 +420,11 @@ func TestKeysThatDoNotMatch(t *testing.T) {
 	r := newRig(t, "quic", "the servers' key")
 	r.serve(0, r.file(1000))
 	defer r.close()
-	err, stderr := r.download(t.Context(), nil, 0, nil)
+	stderr, err := r.download(t.Context(), nil, 0, nil)
 	r.complete(err, stderr)
 	for name, key := range map[string]string{"none": "", "wrong": "a\tcompletely different one"} {
 		c := &rig{t: t, output: t.TempDir(), ports: r.ports, clients: open(t, "quic", key)}
-		err, _ := c.download(t.Context(), nil, 0, nil)
+		_, err := c.download(t.Context(), nil, 0, nil)
 		closeTransport(c.clients)
 		if exitCode(err) != codeRefused || !strings.Contains(err.Error(), "BRAID_KEY must be the same on both sides") {
 			t.Errorf("%s: exit code %d, %v", name, exitCode(err), err)
