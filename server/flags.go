@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +38,8 @@ type Config struct {
 	MaxConns int
 	// Report is text, json or none.
 	Report string
+	// Metrics is host:port for /metrics and /healthz; empty for none.
+	Metrics string
 }
 
 // ParseFlags reads the server's flags from args, the environment and the
@@ -77,6 +81,13 @@ func (c *Config) check(set *flags.Set) error {
 	}
 	if n := len(c.Limits); n > 1 && n != c.Servers {
 		return set.Errorf("limit", "%d limits for %d servers, want 1 limit, or one for each server", n, c.Servers)
+	}
+	if _, port, err := net.SplitHostPort(c.Metrics); err == nil {
+		for i, p := range c.Ports {
+			if port == strconv.Itoa(p) {
+				return set.Errorf("metrics", "port %s is that of server %d in --ports/-p, want another one", port, i+1)
+			}
+		}
 	}
 	for _, path := range c.Files {
 		if err := readable(path); err != nil {
@@ -157,6 +168,8 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "connections one virtual server holds at once; the next one is told \"busy\" and closed"},
 			{Long: "report", Arg: "FORM", Default: c.Report, Set: flags.Word(&c.Report, "text", "json", "none"),
 				Help: "what stdout carries: text, json (one object a line), none"},
+			{Long: "metrics", Arg: "ADDRESS", Default: "none", Set: flags.HostPort(&c.Metrics),
+				Help: "serve /metrics (Prometheus) and /healthz at host:port; :9100 is every address of the machine"},
 		},
 		Examples: []string{
 			"braid server -i 2 -n 4 -f video.mp4 -p 9001-9004",

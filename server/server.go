@@ -30,6 +30,8 @@ type slot struct {
 	unwanted bool               // shut down while it was being started
 	again    bool               // and then started, which waits for the end of that
 	sent     int64              // file bytes of its earlier lives
+	accepted int64              // connections of its earlier lives
+	refused  int64              // of these
 }
 
 // started is the outcome of starting a virtual server.
@@ -46,6 +48,7 @@ type host struct {
 	status  *report.StatusWriter
 	slots   []*slot
 	started chan started
+	asks    chan chan<- []observation // of --metrics
 	tasks   sync.WaitGroup
 	stderr  sync.Mutex // a line at a time
 }
@@ -59,11 +62,18 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 		cancel()
 		return err
 	}
-	h := &host{cfg: cfg, env: env, status: status, started: make(chan started)}
+	h := &host{cfg: cfg, env: env, status: status, started: make(chan started), asks: make(chan chan<- []observation)}
 	defer func() {
 		cancel()
 		h.close()
 	}()
+	if cfg.Metrics != "" {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Metrics)
+		if err != nil {
+			return fmt.Errorf("--metrics: %w", err)
+		}
+		h.tasks.Go(func() { h.watch(ctx, l) })
+	}
 	if err := h.open(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -140,6 +150,8 @@ func (h *host) run(ctx context.Context, commands <-chan command) {
 			if h.settle(ctx, s) {
 				h.event(s.slot, "started")
 			}
+		case answer := <-h.asks:
+			answer <- h.observe()
 		case c := <-commands:
 			if c.verb == verbQuit {
 				return
@@ -240,6 +252,8 @@ func (h *host) settle(ctx context.Context, r started) bool {
 func (h *host) stop(s *slot) {
 	s.live.stop()
 	s.sent += s.live.sent.Load()
+	s.accepted += s.live.accepted.Load()
+	s.refused += s.live.refused.Load()
 	s.live = nil
 }
 
@@ -264,13 +278,8 @@ func (h *host) close() {
 // report writes one status block.
 func (h *host) report() {
 	var all []report.VirtualServer
-	for _, s := range h.slots {
-		v := report.VirtualServer{Number: s.number, Port: s.port, Alive: s.live != nil, BytesSent: s.sent}
-		if s.live != nil {
-			v.Connections = int(s.live.conns.Load())
-			v.BytesSent += s.live.sent.Load()
-		}
-		all = append(all, v)
+	for _, o := range h.observe() {
+		all = append(all, o.VirtualServer)
 	}
 	h.status.Status(all)
 }

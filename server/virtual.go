@@ -29,6 +29,8 @@ type virtual struct {
 	sessions sync.WaitGroup // and the accept loop
 	conns    atomic.Int64   // held now
 	sent     atomic.Int64   // file bytes, since it was started
+	accepted atomic.Int64   // connections, since it was started
+	refused  atomic.Int64   // of these
 	changed  sync.Once
 	noise    rate.Sometimes // tells of strangers, but not of each of a thousand
 }
@@ -73,7 +75,9 @@ func (v *virtual) accept(ctx context.Context) {
 				return
 			}
 		}
+		v.accepted.Add(1)
 		if v.conns.Load() >= int64(v.maxConns) {
+			v.refused.Add(1)
 			v.refuseBusy(ctx, conn, refusing)
 			continue
 		}
@@ -118,6 +122,9 @@ func (v *virtual) serve(ctx context.Context, conn net.Conn) {
 		},
 	}
 	err := s.run(ctx)
+	if errors.Is(err, errRefused) || errors.Is(err, wire.ErrStranger) {
+		v.refused.Add(1)
+	}
 	// A connection that closes without a word is somebody who looks whether the port is open.
 	if err != nil && err != io.EOF && ctx.Err() == nil && !errors.Is(err, segment.ErrChanged) {
 		v.noise.Do(func() { v.event("client %v: %v", conn.RemoteAddr(), err) })
