@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"time"
 )
 
@@ -34,16 +32,17 @@ func (p *Part) Finish() (string, error) {
 		return "", err
 	}
 	if err := p.file.Sync(); err != nil {
+		p.doubt()
 		return "", diskError("sync", p.partPath(), err)
 	}
 	if err := p.closeFile(); err != nil { // Windows renames no open file
 		return "", err
 	}
-	if err := retry(func() error { return os.Rename(p.partPath(), path) }); err != nil {
+	if err := retry(func() error { return p.disk.rename(p.partPath(), path) }); err != nil {
 		return "", diskError("rename to", path, err)
 	}
-	if err := syncDir(p.dir); err != nil {
-		return path, err
+	if err := p.disk.syncDir(p.dir); err != nil {
+		return path, diskError("sync", p.dir, err)
 	}
 	err := p.state.remove()
 	p.state = nil
@@ -91,7 +90,10 @@ func CheckExisting(ctx context.Context, path string, m *Manifest) (same, exists 
 	defer f.Close()
 
 	errDiffers := errors.New("other content")
-	err = scan(ctx, f, m.layout, nil, func(i int, v value) error {
+	err = scan(ctx, f, m.layout, nil, func(i int, v value, err error) error {
+		if err != nil {
+			return err
+		}
 		if !m.proves(i, v) {
 			return errDiffers
 		}
@@ -101,23 +103,6 @@ func CheckExisting(ctx context.Context, path string, m *Manifest) (same, exists 
 		return false, true, nil
 	}
 	return err == nil, true, diskError("read", path, err)
-}
-
-// syncDir makes what has happened to names in dir last, on systems that can.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // has no such call
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil // a folder may be writable and yet not readable
-	}
-	defer d.Close()
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return nil // not on this file system
-	}
-	return diskError("sync", dir, err)
 }
 
 const (

@@ -30,7 +30,10 @@ func Hash(ctx context.Context, r io.ReaderAt, size int64, progress func(done int
 		mu   sync.Mutex
 		done int64
 	)
-	err := scan(ctx, r, l, nil, func(i int, v value) error {
+	err := scan(ctx, r, l, nil, func(i int, v value, err error) error {
+		if err != nil {
+			return err
+		}
 		b := v.bytes()
 		copy(values[i*valueSize:], b[:])
 		if progress != nil {
@@ -48,9 +51,9 @@ func Hash(ctx context.Context, r io.ReaderAt, size int64, progress func(done int
 }
 
 // scan reads the segments for which want says so (all, if it is nil) on all cores
-// and calls visit with the value of each, from several goroutines at once. The
-// first error ends it.
-func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, visit func(i int, v value) error) error {
+// and calls visit with the value of each, or with why it cannot be read, from several
+// goroutines at once. The first error that visit returns ends it.
+func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, visit func(i int, v value, err error) error) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for range min(runtime.GOMAXPROCS(0), l.Count()) {
@@ -65,10 +68,11 @@ func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, v
 				if want != nil && !want(i) {
 					continue
 				}
-				if err := h.readSegment(ctx, r, l, i, piece); err != nil {
-					return err
+				unreadable := h.readSegment(ctx, r, l, i, piece)
+				if ctx.Err() != nil {
+					return ctx.Err()
 				}
-				if err := visit(i, h.sum(l.Count() == 1)); err != nil {
+				if err := visit(i, h.sum(l.Count() == 1), unreadable); err != nil {
 					return err
 				}
 			}

@@ -44,7 +44,7 @@ func TestHashReadsOnceInBoundedPieces(t *testing.T) {
 	data := random(9 << 20)
 	l := Layout{Size: int64(len(data)), SegmentSize: 4 << 20}
 	w := &watched{ReaderAt: bytes.NewReader(data)}
-	if err := scan(context.Background(), w, l, nil, func(int, value) error { return nil }); err != nil {
+	if err := scan(context.Background(), w, l, nil, func(_ int, _ value, err error) error { return err }); err != nil {
 		t.Fatal(err)
 	}
 	if w.read.Load() != l.Size {

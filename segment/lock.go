@@ -13,7 +13,8 @@ import (
 // on a handle of its own, so that no lock file is needed; on Windows it keeps other
 // handles from the first byte, which is why the format leaves that alone.
 type stateFile struct {
-	*os.File
+	file
+	disk disk
 	path string
 	lock *flock.Flock
 }
@@ -24,14 +25,14 @@ const lockAttempts = 10
 // openState opens and locks the state file at path. With create it makes one that
 // is missing and replaces what is not an ordinary file; without, those are
 // ErrNoState and ErrNotRegular. ErrLocked means that another client has it.
-func openState(path string, create bool) (*stateFile, error) {
+func openState(on disk, path string, create bool) (*stateFile, error) {
 	for range lockAttempts {
 		info, err := os.Lstat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !create:
 			return nil, ErrNoState
 		case errors.Is(err, fs.ErrNotExist):
-			if err := createEmpty(path); err != nil && !errors.Is(err, fs.ErrExist) {
+			if err := createEmpty(on, path); err != nil && !errors.Is(err, fs.ErrExist) {
 				return nil, diskError("create", path, err)
 			}
 			continue
@@ -40,12 +41,12 @@ func openState(path string, create bool) (*stateFile, error) {
 		case !info.Mode().IsRegular() && !create:
 			return nil, diskError("open", path, ErrNotRegular)
 		case !info.Mode().IsRegular():
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := on.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, diskError("remove", path, err)
 			}
 			continue
 		}
-		s, err := lockState(path)
+		s, err := lockState(on, path)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errSwapped) {
 			continue
 		}
@@ -54,8 +55,8 @@ func openState(path string, create bool) (*stateFile, error) {
 	return nil, diskError("lock", path, ErrLocked)
 }
 
-func createEmpty(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+func createEmpty(on disk, path string) error {
+	f, err := on.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func createEmpty(path string) error {
 var errSwapped = errors.New("the file was replaced while it was opened")
 
 // lockState locks the file at path and opens it for reading and writing.
-func lockState(path string) (*stateFile, error) {
+func lockState(on disk, path string) (*stateFile, error) {
 	lock := flock.New(path, flock.SetFlag(os.O_RDWR))
 	locked, err := lock.TryLock()
 	if err != nil {
@@ -76,8 +77,8 @@ func lockState(path string) (*stateFile, error) {
 	if !locked {
 		return nil, diskError("lock", path, ErrLocked)
 	}
-	s := &stateFile{path: path, lock: lock}
-	if s.File, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+	s := &stateFile{disk: on, path: path, lock: lock}
+	if s.file, err = on.open(path, os.O_RDWR); err != nil {
 		s.release()
 		return nil, diskError("open", path, err)
 	}
@@ -105,8 +106,8 @@ func (s *stateFile) same() bool {
 // release closes the state file and gives up the lock.
 func (s *stateFile) release() error {
 	var err error
-	if s.File != nil {
-		err = s.File.Close()
+	if s.file != nil {
+		err = s.file.Close()
 	}
 	return errors.Join(err, s.lock.Close())
 }
@@ -116,9 +117,9 @@ func (s *stateFile) release() error {
 // remove open files. There somebody who gets it in between makes the removal fail.
 func (s *stateFile) remove() error {
 	if runtime.GOOS == "windows" {
-		err := errors.Join(s.release(), retry(func() error { return os.Remove(s.path) }))
+		err := errors.Join(s.release(), retry(func() error { return s.disk.remove(s.path) }))
 		return diskError("remove", s.path, err)
 	}
-	err := os.Remove(s.path)
+	err := s.disk.remove(s.path)
 	return diskError("remove", s.path, errors.Join(err, s.release()))
 }

@@ -23,9 +23,10 @@ type Part struct {
 	// Overwrite lets Finish replace a file that is already under the final name.
 	Overwrite bool
 
+	disk      disk
 	dir, name string
 	manifest  *Manifest
-	file      *os.File
+	file      file
 	state     *stateFile // nil after Finish, Close or Discard
 
 	have      bitmap
@@ -39,15 +40,19 @@ type Part struct {
 // if it is missing. The name must be a SafeName. Errors are *DiskError: ErrLocked if
 // another client is at it, ErrNoSpace if the file does not fit.
 func Create(dir, name string, m *Manifest) (*Part, error) {
+	return createOn(system{}, dir, name, m)
+}
+
+func createOn(on disk, dir, name string, m *Manifest) (*Part, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, diskError("create", dir, err)
 	}
-	state, err := openState(filepath.Join(dir, name+stateSuffix), true)
+	state, err := openState(on, filepath.Join(dir, name+stateSuffix), true)
 	if err != nil {
 		return nil, err
 	}
 	p := &Part{
-		dir: dir, name: name, manifest: m, state: state,
+		disk: on, dir: dir, name: name, manifest: m, state: state,
 		have: newBitmap(m.layout), missing: m.layout.Count(),
 	}
 	if err := p.create(); err != nil {
@@ -63,10 +68,10 @@ func (p *Part) create() error {
 		return diskError("write", p.state.path, err)
 	}
 	path := p.partPath()
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := p.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return diskError("remove", path, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := p.disk.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return diskError("create", path, err)
 	}
@@ -74,7 +79,7 @@ func (p *Part) create() error {
 	if err := p.reserve(); err != nil {
 		return err
 	}
-	if err := writeState(p.state.File, p.manifest); err != nil {
+	if err := writeState(p.state.file, p.manifest); err != nil {
 		return diskError("write", p.state.path, err)
 	}
 	if p.manifest.layout.Size < syncFrom {
@@ -83,7 +88,7 @@ func (p *Part) create() error {
 	if err := p.state.Sync(); err != nil {
 		return diskError("sync", p.state.path, err)
 	}
-	return syncDir(p.dir)
+	return diskError("sync", p.dir, p.disk.syncDir(p.dir))
 }
 
 // reserve sees to it that the file fits on the disk, and sets its size without
@@ -117,11 +122,11 @@ func Drop(dir, name string) error {
 	if !Leftover(dir, name) {
 		return nil
 	}
-	state, err := openState(filepath.Join(dir, name+stateSuffix), true)
+	state, err := openState(system{}, filepath.Join(dir, name+stateSuffix), true)
 	if err != nil {
 		return err
 	}
-	p := &Part{dir: dir, name: name, state: state}
+	p := &Part{disk: system{}, dir: dir, name: name, state: state}
 	return p.Discard()
 }
 
@@ -210,6 +215,9 @@ func (p *Part) closeFile() error {
 	}
 	err := p.file.Close()
 	p.file = nil
+	if err != nil && p.manifest != nil { // some network file systems write no sooner
+		p.doubt()
+	}
 	return diskError("close", p.partPath(), err)
 }
 
@@ -220,7 +228,7 @@ func (p *Part) Discard() error {
 	}
 	err := p.closeFile()
 	path := p.partPath()
-	if gone := retry(func() error { return os.Remove(path) }); !errors.Is(gone, fs.ErrNotExist) {
+	if gone := retry(func() error { return p.disk.remove(path) }); !errors.Is(gone, fs.ErrNotExist) {
 		err = errors.Join(err, diskError("remove", path, gone))
 	}
 	err = errors.Join(err, p.state.remove())

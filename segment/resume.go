@@ -36,11 +36,15 @@ func FindState(dir string) ([]string, error) {
 // if another client is at it, ErrNotRegular if either file is a symbolic link or
 // something else that is not an ordinary file.
 func Resume(ctx context.Context, dir, name string) (*Part, error) {
-	state, err := openState(filepath.Join(dir, name+stateSuffix), false)
+	return resumeOn(ctx, system{}, dir, name)
+}
+
+func resumeOn(ctx context.Context, on disk, dir, name string) (*Part, error) {
+	state, err := openState(on, filepath.Join(dir, name+stateSuffix), false)
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{dir: dir, name: name, state: state}
+	p := &Part{disk: on, dir: dir, name: name, state: state}
 	if err := p.resume(ctx); err != nil {
 		p.dirty = false
 		p.Close() // the first error is the one to tell
@@ -53,7 +57,7 @@ func (p *Part) resume(ctx context.Context) error {
 	if err := p.openPart(); err != nil {
 		return err
 	}
-	m, flagged, err := readState(p.state.File)
+	m, flagged, err := readState(p.state.file)
 	if err != nil {
 		return err
 	}
@@ -62,7 +66,10 @@ func (p *Part) resume(ctx context.Context) error {
 	if err := p.reserve(); err != nil {
 		return err
 	}
-	return p.readBack(ctx, flagged)
+	if err := p.readBack(ctx, flagged); err != nil {
+		return err
+	}
+	return p.writeDoubtful(ctx)
 }
 
 // openPart opens the part file, if it is an ordinary one.
@@ -71,6 +78,10 @@ func (p *Part) openPart() error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %s is missing", ErrNoState, path)
+		// It may have been renamed by a Finish that could not make the name last.
+		if synced := p.disk.syncDir(p.dir); synced != nil {
+			return diskError("sync", p.dir, synced)
+		}
 		if removed := p.state.remove(); removed != nil {
 			return removed
 		}
@@ -83,7 +94,7 @@ func (p *Part) openPart() error {
 	if !info.Mode().IsRegular() {
 		return diskError("open", path, ErrNotRegular)
 	}
-	if p.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+	if p.file, err = p.disk.open(path, os.O_RDWR); err != nil {
 		return diskError("open", path, err)
 	}
 	opened, err := p.file.Stat()
@@ -93,11 +104,12 @@ func (p *Part) openPart() error {
 	return nil
 }
 
-// readBack marks those of the flagged segments that verify.
+// readBack marks those of the flagged segments that verify. One that cannot be read, as
+// where the disk has a bad sector, does not.
 func (p *Part) readBack(ctx context.Context, flagged bitmap) error {
 	var mu sync.Mutex
-	err := scan(ctx, p.file, p.manifest.layout, flagged.has, func(i int, v value) error {
-		if p.manifest.proves(i, v) {
+	err := scan(ctx, p.file, p.manifest.layout, flagged.has, func(i int, v value, err error) error {
+		if err == nil && p.manifest.proves(i, v) {
 			mu.Lock()
 			defer mu.Unlock()
 			p.mark(i)

@@ -2,13 +2,11 @@
 
 package segment
 
-import "os"
-
 // freeSpace does not know on this system.
 func freeSpace(string) (free int64, known bool) { return 0, false }
 
 // allocated does not know on this system.
-func allocated(*os.File) int64 { return 0 }
+func allocated(file) int64 { return 0 }
 
 // makeSparse is for Windows.
-func makeSparse(*os.File) {}
+func makeSparse(file) {}

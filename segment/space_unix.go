@@ -4,7 +4,6 @@ package segment
 
 import (
 	"math"
-	"os"
 	"syscall"
 )
 
@@ -18,7 +17,7 @@ func bytesIn(blocks, unit int64) (free int64, known bool) {
 }
 
 // allocated returns how many bytes of the disk f takes.
-func allocated(f *os.File) int64 {
+func allocated(f file) int64 {
 	info, err := f.Stat()
 	if err != nil {
 		return 0
@@ -31,4 +30,4 @@ func allocated(f *os.File) int64 {
 }
 
 // makeSparse is for Windows: here every file may have holes.
-func makeSparse(*os.File) {}
+func makeSparse(file) {}

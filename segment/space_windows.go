@@ -2,7 +2,6 @@ package segment
 
 import (
 	"math"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -22,7 +21,7 @@ func freeSpace(dir string) (free int64, known bool) {
 }
 
 // allocated returns how many bytes of the disk f takes.
-func allocated(f *os.File) int64 {
+func allocated(f file) int64 {
 	// FILE_STANDARD_INFO
 	var info struct {
 		AllocationSize, EndOfFile int64
@@ -40,7 +39,7 @@ func allocated(f *os.File) int64 {
 // makeSparse lets f have holes. Without, NTFS fills a file with zeros up to every
 // place that is written beyond the last one. File systems that cannot do it do it
 // the slow way, so there is no error.
-func makeSparse(f *os.File) {
+func makeSparse(f file) {
 	var returned uint32
 	_ = windows.DeviceIoControl(windows.Handle(f.Fd()), windows.FSCTL_SET_SPARSE, nil, 0, nil, 0, &returned, nil)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"lukechampine.com/blake3"
 )
@@ -20,6 +19,7 @@ import (
 //	56  32  BLAKE3 of bytes 8 to 55 and the values
 //	88      values, 32 bytes a segment
 //	        bitmap, a bit a segment, lowest bit first: the segments had
+//	        1 byte, missing or 0: what is had may be trusted to stay, see doubt
 //
 // Everything up to the bitmap is written once. The bitmap is rewritten in place and
 // has no checksum: it is a hint, and every segment is verified on resume.
@@ -60,7 +60,7 @@ func stateChecksum(header, values []byte) (sum [32]byte) {
 
 // readState decodes a state file. What is wrong with it is ErrNoState, what is wrong
 // with the disk a *DiskError.
-func readState(f *os.File) (*Manifest, bitmap, error) {
+func readState(f file) (*Manifest, bitmap, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, diskError("stat", f.Name(), err)
@@ -127,7 +127,7 @@ func readFull(r io.ReaderAt, p []byte, off int64) error {
 }
 
 // writeState writes the state file from nothing.
-func writeState(f *os.File, m *Manifest) error {
+func writeState(f file, m *Manifest) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}

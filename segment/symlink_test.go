@@ -82,10 +82,10 @@ func TestLockFollowsNoSymlink(t *testing.T) {
 	target, path := filepath.Join(dir, "target"), filepath.Join(dir, "link")
 	writeFile(t, target, nil)
 	symlink(t, target, path)
-	if _, err := lockState(path); err != errSwapped {
+	if _, err := lockState(system{}, path); err != errSwapped {
 		t.Fatalf("got %v", err)
 	}
-	s, err := lockState(target) // the failure has let go of it
+	s, err := lockState(system{}, target) // the failure has let go of it
 	if err != nil {
 		t.Fatal(err)
 	}

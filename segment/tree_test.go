@@ -69,10 +69,10 @@ func TestRootOfLargeSegments(t *testing.T) {
 	for seg := int64(16 << 10); seg <= 16<<20; seg *= 2 {
 		l := Layout{Size: int64(len(data)), SegmentSize: seg}
 		values := make([]byte, ManifestSize(l))
-		err := scan(context.Background(), bytes.NewReader(data), l, nil, func(i int, v value) error {
+		err := scan(context.Background(), bytes.NewReader(data), l, nil, func(i int, v value, err error) error {
 			b := v.bytes()
 			copy(values[i*valueSize:], b[:])
-			return nil
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)
