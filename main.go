@@ -33,6 +33,8 @@ func run(argv []string) int {
 // which asks for an orderly end. The second one kills at once.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Whoever reads stdout may go: the download and the servers go on.
+	signal.Ignore(syscall.SIGPIPE)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
@@ -65,6 +67,10 @@ func dispatch(ctx context.Context, argv []string) error {
 		}
 		_, err := fmt.Fprintln(os.Stdout, versionLine())
 		return err
+	case modeCompletion:
+		return completion(os.Stdout, registry.Names(), args)
+	case modeMan:
+		return manual(os.Stdout, registry.Names(), args)
 	default:
 		return help(registry, args)
 	}
@@ -146,6 +152,10 @@ func help(registry *transport.Registry, args []string) error {
 			text = keygenUsage
 		case modeVersion:
 			text = versionUsage
+		case modeCompletion:
+			text = completionUsage
+		case modeMan:
+			text = manUsage
 		case modeHelp, "-h", "--help":
 		default:
 			return &flags.Error{Flag: "help", Value: args[0], Reason: "unknown mode, want server, client, demo, keygen or version"}

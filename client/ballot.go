@@ -49,6 +49,22 @@ func (b *ballot) fail(server int) {
 	}
 }
 
+// withdraw takes back what a server said: it has lied.
+func (b *ballot) withdraw(server int) {
+	delete(b.votes, server)
+	b.failed[server] = true
+}
+
+// supports reports whether a server says that it has k.
+func (b *ballot) supports(k key) bool {
+	for _, vote := range b.votes {
+		if vote == k {
+			return true
+		}
+	}
+	return false
+}
+
 // complete reports whether every server has answered or failed.
 func (b *ballot) complete() bool { return len(b.votes)+len(b.failed) >= b.servers }
 

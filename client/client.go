@@ -50,7 +50,8 @@ func (d *download) run(ctx context.Context) error {
 			return d.fail(ctx, err)
 		}
 	}
-	return d.finish(path)
+	d.finish(path)
+	return nil
 }
 
 func newDownload(cfg Config, env Env) (*download, error) {

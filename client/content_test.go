@@ -290,3 +290,20 @@ func TestEvilNames(t *testing.T) {
 		})
 	}
 }
+
+// TestLiarThatWonTheVote answers alone within the time of the vote, then
+// lies: the honest servers that were turned away get their say.
+func TestLiarThatWonTheVote(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(size, 1), content(size, 2)
+		liar := w.serve(1, w.file("f.bin", other), 500*kB, 20*time.Millisecond)
+		packets := 0
+		liar.flip = func() bool { packets++; return packets%200 == 199 }
+		for i := 2; i <= 3; i++ {
+			late := w.serve(i, w.file("f.bin", good), 1000*kB, 20*time.Millisecond)
+			late.kill()
+			w.at(1500*time.Millisecond, late.revive)
+		}
+		w.download(3).complete("f.bin", good).told("nobody else has that content", 1)
+	})
+}

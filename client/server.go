@@ -45,6 +45,7 @@ type server struct {
 	state   state
 	conns   []*conn            // that have been welcomed
 	dialing int                // attempts under way, pauses and greetings included
+	wake    context.CancelFunc // ends the pause before an attempt; nil: there was none yet
 	probing context.CancelFunc // gives up the attempt beside silent connections; nil: none
 
 	pause    time.Duration // before the next attempt
@@ -76,8 +77,12 @@ func (s *server) nextPause() time.Duration {
 // the connection has been greeted or has ended.
 func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.Duration) {
 	s.dialing++
+	pausing, wake := context.WithCancel(ctx)
+	s.wake = wake
 	d.tasks.Go(func() {
-		if !sleep(ctx, pause) {
+		sleep(pausing, pause)
+		wake()
+		if ctx.Err() != nil {
 			return
 		}
 		limited, cancel := context.WithTimeout(ctx, dialLimit)
@@ -116,18 +121,16 @@ func (d *download) attempt(ctx, limited context.Context, s *server, why purpose)
 	}
 }
 
-// sleep waits; it reports false when ctx ended first.
-func sleep(ctx context.Context, pause time.Duration) bool {
+// sleep waits until the pause is over or ctx ends.
+func sleep(ctx context.Context, pause time.Duration) {
 	if pause <= 0 {
-		return ctx.Err() == nil
+		return
 	}
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
 	case <-ctx.Done():
-		return false
 	}
 }
 

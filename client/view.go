@@ -92,7 +92,7 @@ func (d *download) progress(now time.Time, span float64, fresh int64) report.Pro
 
 // finish writes the last block, whose speeds are the averages of the run, and
 // the result.
-func (d *download) finish(path string) error {
+func (d *download) finish(path string) {
 	now := time.Now()
 	elapsed := now.Sub(d.view.begun)
 	span := elapsed.Seconds()
@@ -103,10 +103,13 @@ func (d *download) finish(path string) error {
 	p.Left = 0
 	d.screen.Close()
 	d.view.out.Progress(p)
-	return d.view.out.Result(report.Result{
+	err := d.view.out.Result(report.Result{
 		Path: path, Size: d.size(), BLAKE3: d.content.key.root.String(), Elapsed: elapsed, Speed: p.Speed,
 		Resumed: d.resumed, Wasted: d.arrived - d.kept, Servers: p.Servers,
 	})
+	if err != nil {
+		d.tell.Printf("%v; %s is complete all the same", err, path)
+	}
 }
 
 func perSecond(n int64, seconds float64) float64 {

@@ -1,0 +1,165 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"braid/wire"
+)
+
+func (d *download) onDialed(ctx context.Context, e dialed) {
+	if e.why == toProbe && !e.superseded {
+		e.server.probing = nil
+	}
+	switch {
+	case e.err != nil && e.superseded:
+		e.server.dialing--
+		d.seekAgain(ctx, e.server)
+		return
+	case e.err != nil:
+		d.attemptFailed(ctx, e.server, e.why, e.err)
+		return
+	}
+	d.next++
+	c := newConn(d.next, e.server, e.nc, d.firstShare(e.server, e.why), d.limiter, d.emit(ctx))
+	c.why, c.rtt = e.why, e.took
+	d.lanes[c.lane] = c
+	d.tasks.Go(func() { c.run(ctx) })
+}
+
+// firstShare is what a connection asks for before it knows the size. A server
+// that was there before gets none: what is missing then is the manifest, which
+// would wait behind it.
+func (d *download) firstShare(s *server, why purpose) share {
+	if why != toSeek || d.partial || s.useful || d.content != nil && d.content.balancer != nil {
+		return share{}
+	}
+	n := len(d.servers)
+	return share{part: s.index, parts: n, max: min(max(allShares/int64(n), minShare), maxShare)}
+}
+
+func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) error {
+	c, s := e.c, e.c.server
+	s.dialing--
+	if c.closed {
+		return nil
+	}
+	c.welcome, c.rtt = e.welcome, min(c.rtt, e.took)
+	s.conns = append(s.conns, c)
+	s.tried, s.fatal = true, nil
+	if s.out() {
+		d.drop(c)
+		return nil
+	}
+	d.wantPartial(c)
+	d.ballot.vote(s.index, c.key(), now)
+	if d.usable(c) {
+		if s.hellos++; s.hellos <= helloLimit {
+			d.answered = now
+		}
+		if len(s.conns) == 1 {
+			d.greetAgain(s)
+		}
+	}
+	return d.settle(ctx, now)
+}
+
+// greetAgain tells that a server is there, or there again.
+func (d *download) greetAgain(s *server) {
+	word := "connected"
+	if s.useful {
+		word = "rejoined"
+	}
+	s.state, s.useful, s.told, d.lostAll = connected, true, "", false
+	d.event(s, "%s", word)
+}
+
+// drop closes a connection; its work is free at once. Its ended event follows.
+func (d *download) drop(c *conn) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.held = nil
+	c.nc.Close()
+	d.detach(c)
+}
+
+// detach takes a connection out of everything.
+func (d *download) detach(c *conn) {
+	s := c.server
+	s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
+	if c.joined {
+		c.joined = false
+		d.content.balancer.Leave(c.lane, time.Now())
+	}
+	if d.content != nil && d.content.asked == c {
+		d.content.asked = nil
+	}
+}
+
+func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
+	c, s := e.c, e.c.server
+	delete(d.lanes, c.lane)
+	if c.welcome == nil {
+		if c.closed {
+			s.dialing--
+		} else {
+			d.attemptFailed(ctx, s, c.why, e.err)
+		}
+		return d.settle(ctx, now)
+	}
+	var broken *wire.ProtocolError
+	if !c.closed && errors.As(e.err, &broken) {
+		d.lied(c, e.err)
+	}
+	ours := c.closed
+	c.closed = true
+	d.detach(c)
+	if !ours && len(s.conns) == 0 {
+		s.state = lost
+		if isRefusal(e.err) {
+			s.state = refused
+		}
+		d.trouble(s, fmt.Sprintf("%s: %v", s.state, plain(e.err)))
+	}
+	d.seekAgain(ctx, s)
+	return d.settle(ctx, now)
+}
+
+// attemptFailed takes note that a connection did not come about.
+func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, err error) {
+	s.dialing--
+	if d.content != nil && d.content.balancer != nil && why != toSeek {
+		d.content.balancer.NotOpened(s.index, time.Now())
+	}
+	if len(s.conns) > 0 {
+		return
+	}
+	s.tried, s.fatal = true, nil
+	if isRefusal(err) {
+		s.fatal = err
+	}
+	d.ballot.fail(s.index)
+	if s.state == seeking {
+		s.state = refused
+	}
+	d.last = fmt.Errorf("server %d (%s): %w", s.number(), s.address, plain(err))
+	d.trouble(s, fmt.Sprintf("refused: %v", plain(err)))
+	d.seekAgain(ctx, s)
+}
+
+// seekAgain dials a server that has no connection, after a pause.
+func (d *download) seekAgain(ctx context.Context, s *server) {
+	if len(s.conns) > 0 || s.dialing > 0 || s.out() {
+		return
+	}
+	pause := s.nextPause()
+	if s.state == otherFile || s.fatal != nil && isFatal(s.fatal) {
+		pause = uselessWait
+	}
+	d.dial(ctx, s, toSeek, pause)
+}

@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+func (d *download) onHeldBack(ctx context.Context, e heldBack) {
+	if st := e.c.store.Load(); st != nil {
+		d.verify(ctx, e.c, st, []piece{e.piece})
+		return
+	}
+	if !e.c.closed {
+		e.c.held = append(e.c.held, e.piece)
+	}
+}
+
+// verify verifies and writes segments that came before the content was known.
+func (d *download) verify(ctx context.Context, c *conn, st *store, held []piece) {
+	if len(held) == 0 {
+		return
+	}
+	emit := d.emit(ctx)
+	d.tasks.Go(func() {
+		for _, p := range held {
+			emit(landed{c, p.index, 0, keep(st, p.index, p.data)})
+		}
+	})
+}
+
+func (d *download) onReceived(c *conn, n int, now time.Time) {
+	d.arrived += int64(n)
+	c.server.arrived += int64(n)
+	c.got += int64(n)
+	c.server.pause = 0 // it is of use: not so a server that only says hello
+	if !c.joined {
+		return
+	}
+	d.answered, c.server.hellos = now, 0
+	d.content.balancer.Received(c.lane, n, now)
+	if c.server.state == stalled {
+		d.greetAgain(c.server)
+	}
+}
+
+func (d *download) onLanded(e landed, now time.Time) error {
+	c := e.c
+	if e.n > 0 {
+		d.onReceived(c, e.n, now)
+	}
+	if st := c.store.Load(); st == nil || d.content == nil || st != d.content.store {
+		return nil // of a content that was given up
+	}
+	b := d.content.balancer
+	switch {
+	case errors.Is(e.err, errCorrupt):
+		b.Rejected(c.lane, e.index, now)
+		d.lied(c, e.err)
+	case e.err != nil:
+		return e.err
+	case b.Verified(c.lane, e.index, now):
+		n := int64(d.content.layout.Len(e.index))
+		d.content.part.Mark(e.index)
+		d.kept += n
+		c.server.bytes += n
+		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
+	}
+	return nil
+}
+
+// lied gives up a connection whose data does not verify or that breaks the
+// protocol, and at the third time the server.
+func (d *download) lied(c *conn, err error) {
+	s := c.server
+	if c.lied || s.out() {
+		return // told already
+	}
+	c.lied = true
+	s.corrupts++
+	verdict := "the connection is dropped"
+	if s.out() {
+		verdict = "it is not used any more"
+	}
+	d.event(s, "%v; %s", err, verdict)
+	d.drop(c)
+	if s.out() {
+		for _, c := range slices.Clone(s.conns) {
+			d.drop(c)
+		}
+		d.withdraw(s)
+	}
+	if len(s.conns) == 0 {
+		s.state = corrupt
+	}
+}
+
+// withdraw takes back the vote of a server that is out. If nobody else had its
+// content, that content was its lie: the others vote again.
+func (d *download) withdraw(s *server) {
+	d.ballot.withdraw(s.index)
+	c := d.content
+	if c == nil || d.ballot.supports(c.key) || c.resumed {
+		return
+	}
+	d.tell.Printf("nobody else has that content: it is given up, and the others decide")
+	d.giveUp()
+	for _, other := range d.servers {
+		if other.state == otherFile {
+			other.state, other.told = seeking, ""
+			other.wake()
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"braid/segment"
+	"braid/wire"
+)
+
+// Received bytes are reported when so many have come, or so much time has
+// passed since the last report: often enough for the balancer, without an event a packet.
+const (
+	reportBytes = 256 << 10
+	reportTime  = 5 * time.Millisecond
+)
+
+// A read that brings little is followed by a pause, so that a slow link costs
+// one wake-up for many packets.
+const (
+	littleRead = 16 << 10 // bytes
+	readPause  = time.Millisecond
+)
+
+// read reads until the connection ends; the error is never nil.
+func (c *conn) read(ctx context.Context) error {
+	r := wire.NewReader(c.nc, wire.Server)
+	if err := c.greet(r); err != nil {
+		return err
+	}
+	for {
+		m, err := r.Next()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case wire.Data:
+			if err := c.take(m); err != nil {
+				return err
+			}
+			if err := c.readData(ctx, r, m); err != nil {
+				return err
+			}
+		case wire.Manifest:
+			if err := c.readManifest(m); err != nil {
+				return err
+			}
+		case wire.Pong:
+			if sent := c.pinged.Swap(0); sent != 0 {
+				c.emit(ponged{c, time.Since(c.begun) - time.Duration(sent)})
+			}
+		case wire.Refuse:
+			return &refusal{code: m.Code, text: m.Text}
+		}
+	}
+}
+
+// greet reads the preface and WELCOME, within a time limit.
+func (c *conn) greet(r *wire.Reader) error {
+	begun := time.Now()
+	c.nc.SetReadDeadline(begun.Add(greetLimit))
+	if err := r.Preface(); err != nil {
+		return err
+	}
+	m, err := r.Next()
+	if err != nil {
+		return err
+	}
+	if m, ok := m.(wire.Refuse); ok {
+		return &refusal{code: m.Code, text: m.Text}
+	}
+	w := m.(wire.Welcome)
+	c.nc.SetReadDeadline(time.Time{})
+	c.layout = w.Layout
+	if c.share.parts > 0 {
+		if run := segment.Share(w.Layout, c.share.part, c.share.parts, c.share.max); run.Count > 0 {
+			c.expect(w.Layout, 0, run)
+		}
+	}
+	if w.Manifest {
+		c.wanted = segment.ManifestSize(w.Layout)
+	}
+	c.emit(welcomed{c, &w, time.Since(begun)})
+	if w.Manifest && c.wanted == 0 { // an empty file
+
+		c.emit(manifested{c: c})
+	}
+	return nil
+}
+
+// readManifest puts a piece of the manifest where it belongs.
+func (c *conn) readManifest(m wire.Manifest) error {
+	if c.wanted == 0 {
+		// Asked for by the download, after the greeting.
+		c.wanted = segment.ManifestSize(c.layout)
+	}
+	if m.Offset != int64(len(c.values)) || m.Offset+int64(len(m.Values)) > c.wanted {
+		return &wire.ProtocolError{Reason: fmt.Sprintf("MANIFEST of %d bytes at %d, want the rest from %d to %d", len(m.Values), m.Offset, len(c.values), c.wanted)}
+	}
+	c.values = append(c.values, m.Values...)
+	c.emit(overhead{c, len(m.Values)})
+	if int64(len(c.values)) == c.wanted {
+		// The download checks it against the root: that takes a while for a large one.
+		c.emit(manifested{c: c, values: c.values})
+	}
+	return nil
+}
+
+// readData reads the file bytes of a DATA message into segments.
+func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error {
+	at := d.Offset
+	for left := d.Len; left > 0; {
+		i := int(at / c.layout.SegmentSize)
+		size := c.layout.Len(i)
+		begin := int(at - c.layout.Offset(i))
+		if cap(c.buf) < size {
+			c.buf = make([]byte, min(c.layout.SegmentSize, c.layout.Size))
+		}
+		n, err := c.readSome(ctx, r, c.buf[begin:min(size, begin+left)])
+		if err != nil {
+			return err
+		}
+		at, left = at+int64(n), left-n
+		if begin+n == size {
+			if err := c.landed(i, c.buf[:size]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readSome reads once, within the limit of the download, and tells the
+// download now and then how much has come.
+func (c *conn) readSome(ctx context.Context, r io.Reader, p []byte) (int, error) {
+	if c.limiter != nil {
+		p = p[:min(len(p), c.limiter.Burst())]
+	}
+	n, err := r.Read(p)
+	if err != nil {
+		return n, err
+	}
+	if c.limiter != nil {
+		if err := c.limiter.WaitN(ctx, n); err != nil {
+			return n, err
+		}
+	}
+	c.pending += n
+	if n < len(p) && n < littleRead {
+		time.Sleep(readPause)
+	}
+	if now := time.Now(); c.pending >= reportBytes || now.Sub(c.reported) >= reportTime {
+		c.report(now)
+	}
+	return n, nil
+}
+
+func (c *conn) report(now time.Time) {
+	if c.pending > 0 {
+		c.emit(received{c, c.pending})
+	}
+	c.pending, c.reported = 0, now
+}
+
+// landed verifies and writes a whole segment, or holds it for later when the
+// content is not known yet.
+func (c *conn) landed(i int, data []byte) error {
+	st := c.store.Load()
+	if st == nil {
+		c.buf = nil
+		c.report(time.Now())
+		c.emit(heldBack{c, piece{i, data}})
+		return nil
+	}
+	n := c.pending
+	c.pending, c.reported = 0, time.Now()
+	outcome := keep(st, i, data)
+	c.emit(landed{c, i, n, outcome})
+	return outcome
+}

@@ -1,0 +1,274 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"braid/balance"
+	"braid/segment"
+	"braid/wire"
+)
+
+// usable reports whether a connection's content is, or may become, ours.
+func (d *download) usable(c *conn) bool {
+	return !d.decided || c.key() == d.content.key
+}
+
+// wantPartial lets the partial download of the name that a server tells
+// decide the content, where the user has not.
+func (d *download) wantPartial(c *conn) {
+	if !d.partial || d.ballot.want != nil || d.decided {
+		return
+	}
+	root, err := segment.PeekState(d.cfg.Output, segment.SafeName(c.welcome.Name))
+	if err == nil {
+		d.ballot.want = &root
+	}
+}
+
+// settle moves the content on as far as is possible now: the vote, the
+// manifest, the part file, the connections that can take part.
+func (d *download) settle(ctx context.Context, now time.Time) error {
+	if !d.decided {
+		if err := d.decide(now); err != nil {
+			return err
+		}
+	}
+	c := d.content
+	switch {
+	case c == nil:
+	case c.balancer != nil:
+		for _, s := range d.servers {
+			for _, conn := range slices.Clone(s.conns) {
+				d.join(ctx, conn, now)
+			}
+		}
+	case c.manifest == nil && !d.partialOf(c):
+		d.seekManifest(now)
+	case !d.opening && (d.decided || !c.waits):
+		d.opening = true
+		decided := d.decided
+		d.tasks.Go(func() {
+			outcome, err := d.open(ctx, c, decided)
+			e := opened{content: c, outcome: outcome, err: err}
+			select {
+			case d.events <- e:
+			case <-ctx.Done():
+				outcome.release()
+			}
+		})
+	}
+	return nil
+}
+
+// partialOf reports whether the manifest will be found on disk, in the
+// partial download that -r goes on with.
+func (d *download) partialOf(c *content) bool {
+	return d.partial && c.fromDisk
+}
+
+// decide looks at the vote, and takes the first answer for the time being.
+func (d *download) decide(now time.Time) error {
+	k, ok, err := d.ballot.decide(now)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if d.content != nil {
+			return nil
+		}
+		groups := d.ballot.groups()
+		if len(groups) == 0 {
+			return nil
+		}
+		k = groups[0].key
+	}
+	if d.content == nil || d.content.key != k {
+		d.choose(k)
+	}
+	if d.decided = ok && d.content != nil; d.decided {
+		d.turnAway()
+	}
+	return nil
+}
+
+// choose begins with a content, and drops the one that was provisional.
+func (d *download) choose(k key) {
+	d.giveUp()
+	for _, s := range d.servers {
+		for _, c := range s.conns {
+			if c.key() == k {
+				name := segment.SafeName(c.welcome.Name)
+				d.content = &content{key: k, layout: c.welcome.Layout, name: name, fromDisk: segment.Leftover(d.cfg.Output, name)}
+				return
+			}
+		}
+	}
+	// The server that had it has gone since: whoever comes next brings it.
+}
+
+// giveUp drops the content and what has been fetched of it.
+func (d *download) giveUp() {
+	old := d.content
+	d.content, d.decided = nil, false
+	if old == nil || old.part == nil {
+		return
+	}
+	old.store.discard()
+	d.kept, d.resumed, d.view.then = 0, 0, 0
+	d.view.history.Forget()
+	for _, s := range d.servers {
+		s.bytes, s.bytesThen = 0, 0
+		for _, c := range s.conns {
+			c.joined = false
+		}
+	}
+}
+
+// turnAway tells of the servers that hold another file, and leaves them.
+func (d *download) turnAway() {
+	for _, s := range d.servers {
+		for _, c := range slices.Clone(s.conns) {
+			if c.key() == d.content.key {
+				continue
+			}
+			d.turnAwayFrom(c)
+		}
+	}
+}
+
+func (d *download) turnAwayFrom(c *conn) {
+	s := c.server
+	s.state, s.useful = otherFile, false
+	d.trouble(s, fmt.Sprintf("holds another file: BLAKE3 %v, %d bytes; it is not used", c.key().root, c.key().size))
+	d.drop(c)
+}
+
+// seekManifest asks a server for the manifest, and when that one takes long
+// another one: the one that has sent the most, as the manifest waits behind what
+// a server has sent already.
+func (d *download) seekManifest(now time.Time) {
+	c := d.content
+	if c.asked != nil && now.Sub(c.askedAt) < max(manifestLimit, 4*c.asked.rtt) {
+		return
+	}
+	var best *conn
+	for _, s := range d.servers {
+		for _, conn := range s.conns {
+			if conn.key() == c.key && !conn.told && (best == nil || conn.got > best.got) {
+				best = conn
+			}
+		}
+	}
+	if best == nil {
+		return
+	}
+	best.told = true
+	c.asked, c.askedAt = best, now
+	if !best.welcome.Manifest {
+		best.send(wire.GetManifest{})
+	}
+}
+
+func (d *download) onManifested(ctx context.Context, e manifested) {
+	w := e.c.welcome
+	d.tasks.Go(func() {
+		m, err := segment.NewManifest(w.Layout, w.Root, e.values)
+		d.emit(ctx)(checked{e.c, m, err})
+	})
+}
+
+func (d *download) onChecked(ctx context.Context, e checked, now time.Time) error {
+	if e.err != nil {
+		d.lied(e.c, e.err)
+		return d.settle(ctx, now)
+	}
+	if c := d.content; c != nil && c.key == e.c.key() && c.manifest == nil {
+		c.manifest = e.manifest
+	}
+	return d.settle(ctx, now)
+}
+
+func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error {
+	c := e.content
+	d.opening = false
+	if c != d.content { // the vote went another way meanwhile
+		e.outcome.release()
+		return d.settle(ctx, now)
+	}
+	switch {
+	case errors.Is(e.err, errUndecided):
+		c.waits = true
+		return d.settle(ctx, now)
+	case errors.Is(e.err, segment.ErrNoState):
+		d.tell.Printf("cannot resume, starting from nothing: %v", e.err)
+		c.fromDisk = false
+		return d.settle(ctx, now)
+	}
+	if e.err != nil {
+		return e.err
+	}
+	if e.outcome.complete != "" {
+		d.complete, d.resumed = e.outcome.complete, c.layout.Size
+		d.view.history.Delivered(0, 0, d.resumed, d.resumed)
+		d.tell.Printf("%s is complete already: all of it verifies", d.complete)
+		return nil
+	}
+	c.part, c.manifest, c.resumed = e.outcome.part, e.outcome.part.Manifest(), e.outcome.resumed
+	c.store = &store{manifest: c.manifest, part: c.part}
+	if e.outcome.dropped {
+		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
+	}
+	c.balancer = balance.New(balance.Config{
+		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
+		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
+	})
+	if e.outcome.resumed {
+		d.resumed = c.part.HaveBytes()
+		d.view.then += d.resumed // found, not fetched
+		d.tell.Printf("resumed: %d of %d bytes of %s are there and verified", d.resumed, c.layout.Size, c.name)
+		for i := range c.layout.Count() {
+			if c.part.Have(i) {
+				c.balancer.Have(i)
+				d.view.history.Delivered(0, c.layout.Offset(i), int64(c.layout.Len(i)), c.layout.Size)
+			}
+		}
+	}
+	return d.settle(ctx, now)
+}
+
+// maxStreams is how many connections a server may have.
+func (d *download) maxStreams() int {
+	if d.cfg.Streams > 0 {
+		return d.cfg.Streams
+	}
+	return maxStreams
+}
+
+// join lets a connection take part in the download.
+func (d *download) join(ctx context.Context, c *conn, now time.Time) {
+	if c.joined || c.closed {
+		return
+	}
+	if c.key() != d.content.key {
+		if d.decided {
+			d.turnAwayFrom(c)
+		}
+		return
+	}
+	c.joined = true
+	st := d.content.store
+	c.store.Store(st)
+	b := d.content.balancer
+	b.Join(c.lane, c.server.index, c.rtt, now)
+	if c.share.parts > 0 {
+		run := segment.Share(d.content.layout, c.share.part, c.share.parts, c.share.max)
+		b.Adopt(c.lane, 0, balance.Run(run), now)
+	}
+	held := c.held
+	c.held = nil
+	d.verify(ctx, c, st, held)
+}
