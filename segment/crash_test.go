@@ -190,11 +190,11 @@ func TestErrorAtEveryCall(t *testing.T) {
 	data := random(crashSize)
 	count := manifestOf(t, data).Layout().Count()
 	for _, lives := range []struct{ before, then int }{{0, all}, {2, all}, {0, 2}} {
-		for _, errno := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
+		for seed, errno := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
 			t.Run(fmt.Sprintf("%v, %d had", errno, lives), func(t *testing.T) {
 				failed := 0
 				for call, met := 1, true; met; call++ {
-					c := newTrial(t, data, nil, uint64(call))
+					c := newTrial(t, data, nil, uint64(1000*seed+call))
 					c.what = fmt.Sprintf("call %d fails", call)
 					if lives.before > 0 {
 						if err := c.live(lives.before); err != nil {
