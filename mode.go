@@ -11,12 +11,14 @@ import (
 type mode string
 
 const (
-	modeServer  mode = "server"
-	modeClient  mode = "client"
-	modeDemo    mode = "demo"
-	modeKeygen  mode = "keygen"
-	modeVersion mode = "version"
-	modeHelp    mode = "help"
+	modeServer     mode = "server"
+	modeClient     mode = "client"
+	modeDemo       mode = "demo"
+	modeKeygen     mode = "keygen"
+	modeCompletion mode = "completion"
+	modeMan        mode = "man"
+	modeVersion    mode = "version"
+	modeHelp       mode = "help"
 )
 
 // modeEnv is the environment variable that names the mode when nothing else does.
@@ -64,7 +66,7 @@ func chooseMode(argv []string, env string) (mode, []string, error) {
 // modeOfWord is the mode that a first word names, or empty.
 func modeOfWord(word string) mode {
 	switch m := mode(word); m {
-	case modeServer, modeClient, modeDemo, modeKeygen, modeVersion, modeHelp:
+	case modeServer, modeClient, modeDemo, modeKeygen, modeCompletion, modeMan, modeVersion, modeHelp:
 		return m
 	case "--version":
 		return modeVersion

@@ -11,6 +11,9 @@ Modes:
   client    download a file from many servers at once (braid client --help)
   demo      make a video, serve it from four servers, download it; no flags
   keygen    print a fresh key for BRAID_KEY
+  man       print the manual page, or that of a mode
+  completion
+            print the completion script of a shell
   version   print name, version, Go version and system
   help      show this text, or with a mode that mode's flags
 
@@ -38,6 +41,21 @@ clients that are given the same one as BRAID_KEY prove it to each other, over
 tls or quic, before anything of the file is told:
 
   export BRAID_KEY=$(braid keygen)
+`
+
+const completionUsage = `Usage: braid completion bash|zsh|fish|powershell
+
+Print a script that makes the shell complete modes, flags and values:
+
+  bash        braid completion bash > ~/.local/share/bash-completion/completions/braid
+  zsh         braid completion zsh > ~/.zfunc/_braid    (with ~/.zfunc in fpath)
+  fish        braid completion fish > ~/.config/fish/completions/braid.fish
+  PowerShell  braid completion powershell >> $PROFILE
+`
+
+const manUsage = `Usage: braid man [server|client]
+
+Print the manual page, for man(1): braid man > /usr/local/share/man/man1/braid.1
 `
 
 const versionUsage = `Usage: braid version

@@ -61,12 +61,7 @@ const maxStreams = 16
 // config file. transports are the known names. The error is a [*flags.Error],
 // or a [*flags.ErrHelp] where args ask for help.
 func ParseFlags(args, transports []string) (Config, error) {
-	c := Config{
-		Transport: "tcp",
-		Wait:      10 * time.Minute,
-		Report:    "text",
-		Progress:  "auto",
-	}
+	c := defaults()
 	set := c.flagSet(transports)
 	if err := set.Parse(args); err != nil {
 		return Config{}, err
@@ -99,8 +94,24 @@ func ParseFlags(args, transports []string) (Config, error) {
 	return c, nil
 }
 
+func defaults() Config {
+	return Config{
+		Transport: "tcp",
+		Wait:      10 * time.Minute,
+		Report:    "text",
+		Progress:  "auto",
+	}
+}
+
+// Flags is the table of the client's flags, for texts that are made from it.
+func Flags(transports []string) *flags.Set {
+	c := defaults()
+	return c.flagSet(transports)
+}
+
 // flagSet is the table of the client's flags; reading it fills c.
 func (c *Config) flagSet(transports []string) *flags.Set {
+	forms, whens := []string{"text", "json", "none"}, []string{"auto", "always", "never"}
 	return &flags.Set{
 		Name: "braid client",
 		Summary: "Download one file from many servers at once, verify every byte of it, and go on " +
@@ -116,7 +127,7 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "the servers' ports: 9001,9002 or 9001 9002 or 9001-9004 or a mix"},
 			{Long: "resume", Short: "r", Set: flags.Switch(&c.Resume),
 				Help: "go on with a download that is already in progress in the output directory"},
-			{Long: "transport", Arg: "NAME", Default: c.Transport, Set: flags.Transport(&c.Transport, transports),
+			{Long: "transport", Arg: "NAME", Default: c.Transport, Values: transports, Set: flags.Transport(&c.Transport, transports),
 				Help: "what carries the bytes, the same on both sides: " + strings.Join(transports, ", ")},
 			{Long: "key", Arg: "SECRET", Default: "none", Secret: true, Set: flags.Secret(&c.Key),
 				Help: "the servers' shared secret, better given as BRAID_KEY; not with plain tcp"},
@@ -130,9 +141,9 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "connections to each server: auto (one, more only while more of them carry more), or 1-16"},
 			{Long: "limit", Arg: "SIZE", Default: "none", Set: flags.Size(&c.Limit),
 				Help: "cap on the whole download, in bytes a second: 2MB, 1.5MiB, 300kB"},
-			{Long: "report", Arg: "FORM", Default: c.Report, Set: flags.Word(&c.Report, "text", "json", "none"),
+			{Long: "report", Arg: "FORM", Default: c.Report, Values: forms, Set: flags.Word(&c.Report, forms...),
 				Help: "what stdout carries: text, json (one object a line), none"},
-			{Long: "progress", Arg: "WHEN", Default: c.Progress, Set: flags.Word(&c.Progress, "auto", "always", "never"),
+			{Long: "progress", Arg: "WHEN", Default: c.Progress, Values: whens, Set: flags.Word(&c.Progress, whens...),
 				Help: "the progress bar on stderr: auto (only on a terminal), always, never"},
 			{Long: "html", Arg: "FILE", Default: "none", Set: flags.Text(&c.HTML, "the name of a file"),
 				Help: "at the end write a page to look at: speeds, who delivered what, events"},

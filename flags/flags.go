@@ -32,6 +32,9 @@ type Flag struct {
 	Arg string
 	// Default is shown in the usage text; Parse does not apply it.
 	Default string
+	// Values are all words that the value may be, where they can be listed.
+	// With an Arg of FILE or DIR it is the name of a file or folder.
+	Values []string
 	// Help says in a few words what the flag is for.
 	Help string
 	// Required makes Parse fail where the flag was given nowhere.

@@ -47,11 +47,7 @@ type Config struct {
 // readable. The error is a [*flags.Error], or a [*flags.ErrHelp] where args
 // ask for help.
 func ParseFlags(args, transports []string) (Config, error) {
-	c := Config{
-		Transport: "tcp",
-		MaxConns:  1024,
-		Report:    "text",
-	}
+	c := defaults()
 	set := c.flagSet(transports)
 	if err := set.Parse(args); err != nil {
 		return Config{}, err
@@ -141,8 +137,23 @@ func isFile(value string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+func defaults() Config {
+	return Config{
+		Transport: "tcp",
+		MaxConns:  1024,
+		Report:    "text",
+	}
+}
+
+// Flags is the table of the server's flags, for texts that are made from it.
+func Flags(transports []string) *flags.Set {
+	c := defaults()
+	return c.flagSet(transports)
+}
+
 // flagSet is the table of the server's flags; reading it fills c.
 func (c *Config) flagSet(transports []string) *flags.Set {
+	forms := []string{"text", "json", "none"}
 	return &flags.Set{
 		Name: "braid server",
 		Summary: "Serve one file from n virtual servers, each on a port of its own and independent of the others. " +
@@ -158,7 +169,7 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "n ports, one a server: 9001,9002 or 9001 9002 or 9001-9004 or a mix"},
 			{Long: "bind", Arg: "ADDRESS", Default: "all", Set: flags.Host(&c.Bind),
 				Help: "address to listen on"},
-			{Long: "transport", Arg: "NAME", Default: c.Transport, Set: flags.Transport(&c.Transport, transports),
+			{Long: "transport", Arg: "NAME", Default: c.Transport, Values: transports, Set: flags.Transport(&c.Transport, transports),
 				Help: "what carries the bytes, the same on both sides: " + strings.Join(transports, ", ")},
 			{Long: "key", Arg: "SECRET", Default: "none", Secret: true, Set: flags.Secret(&c.Key),
 				Help: "shared secret that clients must prove, better given as BRAID_KEY; not with plain tcp"},
@@ -166,7 +177,7 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 				Help: "cap on what each virtual server sends, in bytes a second: 2MB for each of them, or n values 1MB,2MB,4MB"},
 			{Long: "max-conns", Arg: "N", Default: "1024", Set: flags.Int(&c.MaxConns, 1, math.MaxInt32),
 				Help: "connections one virtual server holds at once; the next one is told \"busy\" and closed"},
-			{Long: "report", Arg: "FORM", Default: c.Report, Set: flags.Word(&c.Report, "text", "json", "none"),
+			{Long: "report", Arg: "FORM", Default: c.Report, Values: forms, Set: flags.Word(&c.Report, forms...),
 				Help: "what stdout carries: text, json (one object a line), none"},
 			{Long: "metrics", Arg: "ADDRESS", Default: "none", Set: flags.HostPort(&c.Metrics),
 				Help: "serve /metrics (Prometheus) and /healthz at host:port; :9100 is every address of the machine"},

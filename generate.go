@@ -1,0 +1,89 @@
+package main
+
+import (
+	"io"
+	"strings"
+
+	"braid/client"
+	"braid/flags"
+	"braid/server"
+)
+
+// commands is the first words of braid with their flags, from which completion and
+// manual are made.
+func commands(transports []string) []flags.Command {
+	return []flags.Command{
+		{Name: string(modeServer), Help: "serve a file from n virtual servers", Set: server.Flags(transports)},
+		{Name: string(modeClient), Help: "download a file from many servers at once", Set: client.Flags(transports)},
+		{Name: string(modeDemo), Help: "make a video, serve it from four servers, download it"},
+		{Name: string(modeKeygen), Help: "print a fresh key for BRAID_KEY"},
+		{Name: string(modeCompletion), Help: "print the completion script of a shell", Words: flags.Shells()},
+		{Name: string(modeMan), Help: "print the manual page, or that of a mode", Words: []string{string(modeServer), string(modeClient)}, Optional: true},
+		{Name: string(modeVersion), Help: "print name, version, Go version and system"},
+		{Name: string(modeHelp), Help: "show the usage text, or with a mode that mode's flags",
+			Words: []string{string(modeServer), string(modeClient), string(modeDemo), string(modeKeygen), string(modeCompletion), string(modeMan), string(modeVersion)}, Optional: true},
+	}
+}
+
+// completion prints the script for the shell that args name.
+func completion(w io.Writer, transports, args []string) error {
+	shell, err := oneWord(modeCompletion, completionUsage, args, flags.Shells())
+	if err != nil {
+		return err
+	}
+	if shell == "" {
+		return &flags.Error{Flag: string(modeCompletion), Missing: true, Reason: "no shell, want " + strings.Join(flags.Shells(), ", ")}
+	}
+	_, err = io.WriteString(w, flags.Completion(shell, "braid", commands(transports)))
+	return err
+}
+
+// manual prints the page of the program, or of the mode that args name.
+func manual(w io.Writer, transports, args []string) error {
+	name, err := oneWord(modeMan, manUsage, args, []string{string(modeServer), string(modeClient)})
+	if err != nil {
+		return err
+	}
+	m := flags.Manual{
+		Name: "braid", Version: programVersion(), Summary: "one file, many servers, woven back together",
+		Text: []string{
+			"Braid downloads one file from many servers at once, each of which has a full copy of it. The same program is server and client. " +
+				"Every byte is verified against the file's BLAKE3 hash; servers that fail, lie or come back cost time, never bytes.",
+			"The mode is the first word; or --mode=server, --mode=client; or the name of the program, when it begins with server or client; " +
+				"or the environment variable BRAID_MODE; in this order of precedence.",
+		},
+		Commands: commands(transports),
+		See:      []string{"b3sum(1)"},
+	}
+	for _, c := range m.Commands {
+		if c.Name == name {
+			m.Name, m.Summary, m.Text = "braid-"+name, c.Help, []string{c.Set.Summary}
+			m.Commands, m.See = []flags.Command{c}, []string{"braid(1)"}
+			break
+		}
+	}
+	_, err = io.WriteString(w, m.Roff())
+	return err
+}
+
+// oneWord is the word that args hold, one of known, or empty where there is none.
+func oneWord(m mode, text string, args, known []string) (string, error) {
+	for _, a := range args {
+		if a == "-h" || a == "--help" {
+			return "", &flags.ErrHelp{Text: text}
+		}
+	}
+	if len(args) == 0 {
+		return "", nil
+	}
+	for _, k := range known {
+		if args[0] == k && len(args) == 1 {
+			return k, nil
+		}
+	}
+	wrong := args[min(1, len(args)-1)]
+	if len(args) > 1 {
+		return "", &flags.Error{Flag: string(m), Value: wrong, Reason: "stray word, want one of " + strings.Join(known, ", ")}
+	}
+	return "", &flags.Error{Flag: string(m), Value: wrong, Reason: "want one of " + strings.Join(known, ", ")}
+}

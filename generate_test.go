@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"braid/flags"
+	"braid/transport"
+)
+
+func script(t *testing.T, shell string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := completion(&b, transport.Builtin().Names(), []string{shell}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// askShell runs a shell on lines, in an empty folder with the script of that shell in
+// the file script. It returns the output, or fails; ok is false where the machine
+// has no such shell.
+func askShell(t *testing.T, shell, lines string, args ...string) (out string, ok bool) {
+	t.Helper()
+	path, err := exec.LookPath(shell)
+	if err != nil {
+		t.Logf("%s is not installed: what it makes of its script is not tried", shell)
+		return "", false
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "script"), []byte(script(t, shell)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, append(args, lines)...)
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), "HOME="+folder, "LC_ALL=C")
+	b, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", shell, err, b)
+	}
+	return string(b), true
+}
+
+// ofMode is what a script has for one mode: in fish a line of each flag, in
+// PowerShell and zsh a list, in bash a line. The second group is the mode.
+var ofMode = regexp.MustCompile(`(?m)^(complete .*__fish_seen_subcommand_from |\t|        ')([a-z]+)(?:' (?:-s . )?-l .*$|\) COMPREPLY.*$|\)\n\t\t_arguments(?:.*\n)+?\t\t;;$|' = @\(\n(?:.*\n)*?        \)$)`)
+
+// Every mode, every flag and every value is in every script, so that they cannot drift.
+func TestCompletionIsWhole(t *testing.T) {
+	names := transport.Builtin().Names()
+	for _, shell := range flags.Shells() {
+		s := script(t, shell)
+		for _, c := range commands(names) {
+			if !strings.Contains(s, c.Name) {
+				t.Errorf("%s: no mode %s", shell, c.Name)
+			}
+			if c.Set == nil {
+				continue
+			}
+			// What is said of this mode alone.
+			part := ""
+			for _, m := range ofMode.FindAllStringSubmatchIndex(s, -1) {
+				if s[m[4]:m[5]] == c.Name {
+					part += s[m[0]:m[1]]
+				}
+			}
+			for _, f := range c.Set.Flags {
+				want := "--" + f.Long
+				if shell == "fish" {
+					want = "-l " + f.Long + " "
+				}
+				if !strings.Contains(part, want) {
+					t.Errorf("%s: %s has no --%s", shell, c.Name, f.Long)
+				}
+				for _, v := range f.Values {
+					if !strings.Contains(s, v) {
+						t.Errorf("%s: --%s has no %s", shell, f.Long, v)
+					}
+				}
+			}
+		}
+	}
+}
+
+// The values that completion offers are taken.
+func TestValuesAreTaken(t *testing.T) {
+	seen := 0
+	for _, c := range commands(transport.Builtin().Names()) {
+		if c.Set == nil {
+			continue
+		}
+		for _, f := range c.Set.Flags {
+			for _, v := range f.Values {
+				seen++
+				if err := f.Set([]string{v}); err != nil {
+					t.Errorf("%s --%s %s: %v", c.Name, f.Long, v, err)
+				}
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("only %d values", seen)
+	}
+}
+
+func TestBash(t *testing.T) {
+	for line, want := range map[string]string{
+		"braid ser":                         "server",
+		"braid client --rep":                "--report",
+		"braid client --report ":            "text json none",
+		"braid client --report = j":         "json",
+		"braid client -i 2 --report =":      "text json none",
+		"/usr/bin/client-linux-amd64 --dig": "--digest",
+		"Server.exe --max":                  "--max-conns",
+		"braid server --dig":                "",
+		"braid completion z":                "zsh",
+		"braid client --interval ":          "",
+	} {
+		words := strings.Split(line, " ")
+		quoted := "'" + strings.Join(words, "' '") + "'"
+		out, ok := askShell(t, "bash", "source ./script; COMP_WORDS=("+quoted+"); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _braid; echo \"${COMPREPLY[*]}\"", "-c")
+		if !ok {
+			return
+		}
+		if got := strings.TrimSpace(out); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestFish(t *testing.T) {
+	for line, want := range map[string][]string{
+		"braid ser":              {"server"},
+		"braid client --repo":    {"--report"},
+		"braid client --report ": {"json", "none", "text"},
+		"braid server --digest":  nil,
+	} {
+		out, ok := askShell(t, "fish", "source ./script; complete -C '"+line+"'", "--no-config", "-c")
+		if !ok {
+			return
+		}
+		var got []string
+		for l := range strings.Lines(out) {
+			word, _, _ := strings.Cut(strings.TrimSpace(l), "\t")
+			got = append(got, word)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestZsh(t *testing.T) {
+	askShell(t, "zsh", "zsh -n ./script && autoload -U compinit && compinit -u -d ./dump && source ./script && (( $+functions[_braid] ))", "-f", "-c")
+}
+
+// No quote or bracket of the PowerShell script is left open: it is only read there, not run.
+func TestPowerShell(t *testing.T) {
+	s := regexp.MustCompile(`(?m)^ *#.*$`).ReplaceAllString(script(t, "powershell"), "")
+	s = regexp.MustCompile(`'(?:[^'\n]|'')*'`).ReplaceAllString(s, "")
+	var open []rune
+	pairs := map[rune]rune{')': '(', ']': '[', '}': '{'}
+	for _, r := range s {
+		switch r {
+		case '(', '[', '{':
+			open = append(open, r)
+		case ')', ']', '}':
+			if len(open) == 0 || open[len(open)-1] != pairs[r] {
+				t.Fatalf("%c closes nothing", r)
+			}
+			open = open[:len(open)-1]
+		case '\'', '"':
+			t.Fatalf("a quote is left open before %.40q", s)
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("%c is left open", open)
+	}
+}
+
+func TestCompletionAndManualArguments(t *testing.T) {
+	for _, c := range []struct {
+		run  func(args []string) error
+		args []string
+		want string
+	}{
+		{completionTo, nil, "completion: no shell, want bash, zsh, fish, powershell"},
+		{completionTo, []string{"tcsh"}, `completion: "tcsh": want one of bash, zsh, fish, powershell`},
+		{completionTo, []string{"bash", "zsh"}, `completion: "zsh": stray word, want one of bash, zsh, fish, powershell`},
+		{manualTo, []string{"demo"}, `man: "demo": want one of server, client`},
+		{manualTo, nil, ""},
+	} {
+		err := c.run(c.args)
+		var usage *flags.Error
+		switch {
+		case c.want == "" && err != nil, c.want != "" && (!errors.As(err, &usage) || err.Error() != c.want):
+			t.Errorf("%q: got %v, want %s", c.args, err, c.want)
+		}
+		var help *flags.ErrHelp
+		if err := c.run([]string{"--help"}); !errors.As(err, &help) || !strings.HasPrefix(help.Text, "Usage: braid ") {
+			t.Errorf("--help: %v", err)
+		}
+	}
+}
+
+func completionTo(args []string) error { return completion(&bytes.Buffer{}, []string{"tcp"}, args) }
+func manualTo(args []string) error     { return manual(&bytes.Buffer{}, []string{"tcp"}, args) }
+
+// Every flag is in the manual with its help, its default and its variable, and
+// groff has nothing to complain of.
+func TestManual(t *testing.T) {
+	groff, err := exec.LookPath("groff")
+	if err != nil {
+		t.Log("groff is not installed: the pages are not formatted")
+	}
+	plain := strings.NewReplacer(`\-`, "-", `\(aq`, "'", `\(ga`, "`", `\(ti`, "~", `\(ha`, "^", `\fB`, "", `\fI`, "", `\fR`, "", `\e`, `\`)
+	for _, args := range [][]string{nil, {"server"}, {"client"}} {
+		var b bytes.Buffer
+		if err := manual(&b, transport.Builtin().Names(), args); err != nil {
+			t.Fatal(err)
+		}
+		page := plain.Replace(b.String())
+		for _, c := range commands(transport.Builtin().Names()) {
+			if c.Set == nil || args != nil && c.Name != args[0] {
+				continue
+			}
+			for _, f := range c.Set.Flags {
+				for _, want := range []string{"--" + f.Long, f.Help, "BRAID_" + strings.ToUpper(strings.ReplaceAll(f.Long, "-", "_"))} {
+					if !strings.Contains(page, want) {
+						t.Errorf("%v: no %q", args, want)
+					}
+				}
+			}
+			for _, e := range c.Set.Examples {
+				if !strings.Contains(page, "\n"+e+"\n") {
+					t.Errorf("%v: no example %q", args, e)
+				}
+			}
+		}
+		if groff == "" {
+			continue
+		}
+		cmd := exec.Command(groff, "-man", "-ww", "-Tascii", "-P-cbou")
+		cmd.Stdin = &b
+		var complaints bytes.Buffer
+		cmd.Stderr = &complaints
+		out, err := cmd.Output()
+		if err != nil || complaints.Len() > 0 || !bytes.Contains(out, []byte("--transport NAME")) {
+			t.Errorf("%v: groff: %v, %s", args, err, complaints.String())
+		}
+	}
+}
