@@ -1,0 +1,191 @@
+//go:build !windows
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"braid/segment"
+)
+
+var kills = flag.Int("kills", 20, "how often TestKills kills the client")
+
+// What TestKills moves: enough that one download lives through all kills.
+const (
+	killShare   = 200_000 // bytes of the file for each kill
+	killServers = 3
+	killSpeed   = "500kB" // of each server
+)
+
+// TestKills kills a client with SIGKILL at random moments and starts it again with
+// -r, until it is through. The file is right then, no life has lost what the one
+// before had verified, and the servers have sent little more than the file: what was
+// unfinished or under way at a kill. If a download ends before all kills are done,
+// another one follows.
+func TestKills(t *testing.T) {
+	t.Parallel()
+	size := int64(*kills) * killShare
+	data := make([]byte, size)
+	rand.NewChaCha8([32]byte{2}).Read(data)
+	file := filepath.Join(t.TempDir(), "data.bin")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	servers := startSenders(t, file)
+	defer servers.stop(t)
+	done, resumed, downloads := 0, 0, int64(0)
+	for ; done < *kills; downloads++ {
+		out, before := t.TempDir(), int64(0)
+		for ended := false; !ended; {
+			kill := time.Duration(-1)
+			if done < *kills {
+				kill = rand.N(300 * time.Millisecond)
+			}
+			l := servers.download(t, out, kill)
+			if l.resumed >= 0 && l.resumed < before {
+				t.Errorf("a life has resumed %d bytes, the one before had verified %d", l.resumed, before)
+			}
+			if l.resumed > 0 {
+				resumed++
+			}
+			before = max(before, l.verified)
+			if ended = !l.killed; l.killed {
+				done++
+			} else if l.code != codeDone {
+				t.Fatalf("exit code %d:\n%s", l.code, l.output)
+			}
+		}
+		got, err := os.ReadFile(filepath.Join(out, "data.bin"))
+		if err != nil || !bytes.Equal(got, data) {
+			t.Fatalf("the file: %d bytes, %v", len(got), err)
+		}
+		if left, _ := os.ReadDir(out); len(left) != 1 {
+			t.Errorf("left in the folder: %v", left)
+		}
+	}
+	if resumed < done/4 {
+		t.Errorf("only %d lives have found something to go on with", resumed)
+	}
+	// What is under way to a client is a frame or two.
+	limit := downloads*size + int64(done)*killServers*(segment.LayoutOf(size).SegmentSize+2*frame)
+	if sent := servers.total(t); sent < downloads*size || sent > limit {
+		t.Errorf("%d downloads with %d kills: %d bytes sent, want at most %d", downloads, done, sent, limit)
+	} else {
+		t.Logf("%d downloads with %d kills: %.1f%% sent twice", downloads, done, 100*float64(sent-downloads*size)/float64(downloads*size))
+	}
+}
+
+// frame is what the servers send at once at that speed, in bytes.
+const frame = 16 << 10
+
+// senders is a running server program.
+type senders struct {
+	program
+	ports string
+	sent  atomic.Int64  // bytes of the file, by all of them
+	tells chan struct{} // closed at the end, as is ended
+	ended chan struct{}
+}
+
+func startSenders(t *testing.T, file string) *senders {
+	t.Helper()
+	ports, err := freePorts(killServers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &senders{ports: strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ","), "[]"), tells: make(chan struct{}), ended: make(chan struct{})}
+	s.program = start(t, "server", "-i", "0.1", "-n", fmt.Sprint(killServers), "-f", file, "-p", s.ports,
+		"--bind", "127.0.0.1", "--limit", killSpeed, "--report", "json")
+	go func() {
+		defer close(s.ended)
+		defer close(s.tells)
+		for s.lines.Scan() {
+			var status struct {
+				Servers []struct {
+					BytesSent int64 `json:"bytes_sent"`
+				}
+			}
+			if json.Unmarshal(s.lines.Bytes(), &status) != nil {
+				continue
+			}
+			var sum int64
+			for _, server := range status.Servers {
+				sum += server.BytesSent
+			}
+			s.sent.Store(sum)
+			select {
+			case s.tells <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	<-s.tells
+	return s
+}
+
+func (s *senders) stop(t *testing.T) {
+	t.Helper()
+	s.signal(t, syscall.SIGTERM)
+	<-s.ended
+	if code := s.end(t); code != codeDone {
+		t.Errorf("the servers: exit code %d", code)
+	}
+}
+
+// total is what has been sent by now.
+func (s *senders) total(t *testing.T) int64 {
+	t.Helper()
+	<-s.tells // may be of a moment ago
+	if _, ok := <-s.tells; !ok {
+		t.Fatal("the servers have ended")
+	}
+	return s.sent.Load()
+}
+
+// life is what a client has told, until it ended or was killed.
+type life struct {
+	resumed  int64 // -1: nothing said
+	verified int64
+	killed   bool
+	code     int
+	output   string
+}
+
+// download runs a client with -r and kills it after a while, unless that is negative.
+func (s *senders) download(t *testing.T, out string, kill time.Duration) life {
+	t.Helper()
+	p := start(t, "client", "-r", "-i", "0.02", "-o", out, "-a", "127.0.0.1", "-p", s.ports,
+		"--report", "json", "--progress", "never", "--streams", "1")
+	if kill >= 0 {
+		timer := time.AfterFunc(kill, func() { _ = p.Process.Kill() }) // it may have ended
+		defer timer.Stop()
+	}
+	l := life{resumed: -1}
+	var output strings.Builder
+	for p.lines.Scan() {
+		fmt.Fprintln(&output, p.lines.Text())
+		var block struct{ Bytes int64 }
+		if json.Unmarshal(p.lines.Bytes(), &block) == nil {
+			l.verified = max(l.verified, block.Bytes)
+		}
+		if _, words, ok := strings.Cut(p.lines.Text(), "resumed: "); ok {
+			if _, err := fmt.Sscanf(words, "%d of", &l.resumed); err != nil {
+				t.Errorf("%q: %v", p.lines.Text(), err)
+			}
+		}
+	}
+	l.code, l.output = p.end(t), output.String()
+	l.killed = l.code == -1
+	return l
+}
