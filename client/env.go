@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"braid/report"
+	"braid/segment"
 )
 
 // Transport carries bytes to a server. Whoever dials closes the connection.
@@ -22,4 +23,6 @@ type Env struct {
 	Transport      Transport
 	// Terminal is what Stderr is; the zero value: no terminal.
 	Terminal report.Terminal
+
+	disk func(*segment.Part) write // for tests of slow and full disks; nil: the part's own
 }

@@ -218,7 +218,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		return nil
 	}
 	c.part, c.manifest, c.resumed = e.outcome.part, e.outcome.part.Manifest(), e.outcome.resumed
-	c.store = &store{manifest: c.manifest, part: c.part}
+	c.store = newStore(c.part, d.env.disk)
 	if e.outcome.dropped {
 		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
 	}

@@ -12,10 +12,22 @@ import (
 type store struct {
 	manifest *segment.Manifest
 	part     *segment.Part
+	write    write
 
 	mu   sync.RWMutex // held for reading while a segment is written
 	gone bool         // the content was given up
 }
+
+func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
+	st := &store{manifest: part.Manifest(), part: part, write: part.WriteSegment}
+	if disk != nil {
+		st.write = disk(part)
+	}
+	return st
+}
+
+// write writes a verified segment to its place.
+type write func(i int, data []byte) error
 
 // discard gives up the content. Nothing is being written when the files go.
 func (st *store) discard() {
@@ -42,5 +54,5 @@ func keep(st *store, i int, data []byte) error {
 	if st.gone {
 		return errGivenUp
 	}
-	return st.part.WriteSegment(i, data)
+	return st.write(i, data)
 }

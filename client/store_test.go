@@ -22,7 +22,7 @@ func TestDiscardWhileWriting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &store{manifest: m, part: part}
+	st := newStore(part, nil)
 	var readers sync.WaitGroup
 	written := make(chan struct{}, 1)
 	for range 4 {

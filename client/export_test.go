@@ -1,0 +1,9 @@
+package client
+
+import "braid/segment"
+
+// OnDisk has segments written by what disk makes of a part.
+func (e Env) OnDisk(disk func(*segment.Part) func(i int, data []byte) error) Env {
+	e.disk = func(p *segment.Part) write { return disk(p) }
+	return e
+}
