@@ -17,13 +17,6 @@ const (
 	reportTime  = 5 * time.Millisecond
 )
 
-// A read that brings little is followed by a pause, so that a slow link costs
-// one wake-up for many packets.
-const (
-	littleRead = 16 << 10 // bytes
-	readPause  = time.Millisecond
-)
-
 // read reads until the connection ends; the error is never nil.
 func (c *conn) read(ctx context.Context) error {
 	r := wire.NewReader(c.nc, wire.Server)
@@ -148,9 +141,6 @@ func (c *conn) readSome(ctx context.Context, r io.Reader, p []byte) (int, error)
 		}
 	}
 	c.pending += n
-	if n < len(p) && n < littleRead {
-		time.Sleep(readPause)
-	}
 	if now := time.Now(); c.pending >= reportBytes || now.Sub(c.reported) >= reportTime {
 		c.report(now)
 	}
@@ -176,7 +166,9 @@ func (c *conn) landed(i int, data []byte) error {
 	}
 	n := c.pending
 	c.pending, c.reported = 0, time.Now()
+	c.writing.Store(true)
 	outcome := keep(st, i, data)
+	c.writing.Store(false)
 	c.emit(landed{c, i, n, outcome})
 	return outcome
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"time"
 )
@@ -25,7 +26,37 @@ func (tcp) Name() string { return "tcp" }
 
 func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	d := net.Dialer{KeepAliveConfig: keepAlive}
-	return d.DialContext(ctx, "tcp", addr)
+	c, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		return gathering{t}, nil
+	}
+	return c, nil
+}
+
+// A read that brings little is followed by a pause, so that a slow link costs
+// one wake-up for many packets.
+const (
+	littleRead = 16 << 10 // bytes
+	readPause  = time.Millisecond
+)
+
+// gathering is a connection that is read in fewer, larger pieces.
+type gathering struct{ *net.TCPConn }
+
+func (g gathering) Read(p []byte) (int, error) {
+	n, err := g.TCPConn.Read(p)
+	if err == nil && n < len(p) && n < littleRead {
+		time.Sleep(readPause)
+	}
+	return n, err
+}
+
+// WriteTo is not that of net.TCPConn, which would go past Read.
+func (g gathering) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{g})
 }
 
 func (tcp) Listen(ctx context.Context, addr string) (net.Listener, error) {
