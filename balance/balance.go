@@ -212,6 +212,20 @@ func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	b.touch(l)
 }
 
+// Blocked reports that what comes on a lane waits for the caller, for its disk say:
+// that is no silence of the lane's.
+func (b *Balancer) Blocked(id Lane, now time.Time) {
+	b.tick(now)
+	l := b.byID[id]
+	if l == nil {
+		return
+	}
+	if l.silent {
+		b.revive(l)
+	}
+	l.last = now
+}
+
 // Verified reports that a segment came by a lane, verified and is written. It
 // returns false for a duplicate. The segment need not have been asked for.
 func (b *Balancer) Verified(id Lane, seg int, now time.Time) (first bool) {

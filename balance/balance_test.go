@@ -194,3 +194,33 @@ func TestFixedStreams(t *testing.T) {
 		t.Fatalf("%d lanes to open after a loss, want 1", n)
 	}
 }
+
+// TestBlocked: a lane that waits for the caller's disk is not silent, however long it
+// takes; when it has stopped waiting it is, as any other.
+func TestBlocked(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 400 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 32}, epoch)
+	now := epoch.Add(10 * ms)
+	b.Received(1, seg, now)
+	for range 100 {
+		now = now.Add(100 * ms)
+		b.Blocked(1, now)
+		if probes := only(Probe, b.Plan(now)); len(probes) > 0 || b.Silent(1) {
+			t.Fatalf("silent %t after %v: %v", b.Silent(1), now.Sub(epoch), probes)
+		}
+	}
+	now = now.Add(10 * time.Second)
+	if probes := only(Probe, b.Plan(now)); len(probes) == 0 || !b.Silent(1) {
+		t.Fatal("not silent after 10 s")
+	}
+	b.Blocked(1, now)
+	if b.Silent(1) {
+		t.Error("silent while it waits")
+	}
+	b.Blocked(7, now) // nobody
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}

@@ -136,7 +136,9 @@ func (d *download) fail(ctx context.Context, err error) error {
 	case !d.worthKeeping():
 		d.content.part.Discard()
 	default:
-		state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
+		if segment.Leftover(d.cfg.Output, d.content.part.Name()) { // else the folder is gone
+			state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
+		}
 		if closeErr := d.content.part.Close(); closeErr != nil && ctx.Err() == nil {
 			d.tell.Printf("the state could not be saved: %v", closeErr)
 		}

@@ -48,6 +48,7 @@ type conn struct {
 	limiter *rate.Limiter // of the whole download; nil: none
 	out     chan wire.Message
 	store   atomic.Pointer[store] // nil until the content is known
+	writing atomic.Bool           // the reader waits for the disk
 
 	mu    sync.Mutex
 	asked map[uint32]*span

@@ -13,6 +13,7 @@ import (
 
 const (
 	housekeeping  = 100 * time.Millisecond
+	suspended     = 5 * time.Second // housekeeping so late means that the program was stopped
 	checkpointing = 200 * time.Millisecond
 	drawing       = 200 * time.Millisecond
 
@@ -55,6 +56,7 @@ type download struct {
 	complete   string    // path of a file that was complete already
 	last       error     // why the latest attempt to connect failed
 	checkpoint time.Time
+	housed     time.Time // when the house was last kept
 	view       view
 }
 
@@ -162,15 +164,37 @@ func (d *download) handle(ctx context.Context, e event) error {
 	return nil
 }
 
+// forgiveSuspension lets nobody be late because this program did not run.
+func (d *download) forgiveSuspension(now time.Time) {
+	if late := now.Sub(d.housed); !d.housed.IsZero() && late > suspended {
+		d.answered = d.answered.Add(late)
+	}
+	d.housed = now
+}
+
+// forgiveDisk takes no connection for silent that waits for the disk.
+func (d *download) forgiveDisk(now time.Time) {
+	for _, s := range d.servers {
+		for _, c := range s.conns {
+			if c.joined && c.writing.Load() {
+				d.answered = now
+				d.content.balancer.Blocked(c.lane, now)
+			}
+		}
+	}
+}
+
 // keepHouse does what is due by time.
 func (d *download) keepHouse(ctx context.Context) error {
 	now := time.Now()
+	d.forgiveSuspension(now)
 	if d.content != nil && d.content.part != nil && now.Sub(d.checkpoint) >= checkpointing {
 		d.checkpoint = now
 		if err := d.content.part.Checkpoint(); err != nil {
 			return err
 		}
 	}
+	d.forgiveDisk(now)
 	d.draw(now)
 	if err := d.settle(ctx, now); err != nil {
 		return err

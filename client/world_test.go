@@ -20,6 +20,7 @@ import (
 	"lukechampine.com/blake3"
 
 	"braid/client"
+	"braid/segment"
 	"braid/server"
 )
 
@@ -38,6 +39,7 @@ type world struct {
 	ctx   context.Context
 	tasks sync.WaitGroup
 	begun time.Time
+	disk  func(*segment.Part) func(i int, data []byte) error // nil: an ordinary one
 }
 
 // inWorld runs a test in virtual time. All that was started ends with it.
@@ -187,7 +189,11 @@ func (w *world) out() string { return filepath.Join(w.dir, "out") }
 
 // env is a client's, without its outputs.
 func (w *world) env() client.Env {
-	return client.Env{Transport: memTransport{net: w.net}}
+	env := client.Env{Transport: memTransport{net: w.net}}
+	if w.disk != nil {
+		env = env.OnDisk(w.disk)
+	}
+	return env
 }
 
 // start runs a client of servers 1 to n.

@@ -1,0 +1,155 @@
+package client_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"braid/client"
+	"braid/segment"
+)
+
+// TestDiskFull has no room after some segments, and room again for the second run.
+func TestDiskFull(t *testing.T) {
+	for _, room := range []int32{0, 1, 50, 200} {
+		inWorldAlone(t, func(w *world) {
+			data := content(size, 1)
+			w.three(data)
+			var written atomic.Int32
+			w.disk = func(p *segment.Part) func(int, []byte) error {
+				return func(i int, data []byte) error {
+					if written.Add(1) > room {
+						return &segment.DiskError{Op: "write", Path: p.Name(), Err: syscall.ENOSPC}
+					}
+					return p.WriteSegment(i, data)
+				}
+			}
+			r := w.download(3).disk()
+			if !errors.Is(r.err, syscall.ENOSPC) {
+				t.Errorf("%v, want no space", r.err)
+			}
+			if kept := strings.Contains(r.err.Error(), "what has verified is kept in "+filepath.Join(w.out(), "f.bin.part")); kept != (room > 0) {
+				t.Errorf("%d segments written: %v", room, r.err)
+			}
+			w.disk = nil
+			again := w.download(3, resume).complete("f.bin", data)
+			if got := again.result().Resumed; got != int64(room)*16<<10 {
+				t.Errorf("resumed %d bytes of %d segments written", got, room)
+			}
+		})
+	}
+}
+
+// TestOutputVanishes removes the folder under the download.
+func TestOutputVanishes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows removes no folder with open files in it")
+	}
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.three(data)
+		w.at(2*time.Second, func() {
+			if err := os.RemoveAll(w.out()); err != nil {
+				t.Error(err)
+			}
+		})
+		r := w.download(3).disk(filepath.Join(w.out(), "f.bin"))
+		if strings.Contains(r.err.Error(), "kept") {
+			t.Errorf("%v: and nothing is kept", r.err)
+		}
+		w.download(3, resume).complete("f.bin", data)
+	})
+}
+
+// TestReadOnlyOutput has a folder that takes no files, be it from root.
+func TestReadOnlyOutput(t *testing.T) {
+	var folders []string
+	if os.Geteuid() != 0 && runtime.GOOS != "windows" {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, 0o555); err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, dir)
+	}
+	if runtime.GOOS == "linux" {
+		folders = append(folders, "/proc/self", "/proc/self/deeper")
+	}
+	for _, dir := range folders {
+		inWorldAlone(t, func(w *world) {
+			w.three(content(1*MB, 1))
+			r := w.download(3, func(c *client.Config) { c.Output = dir }).disk(dir)
+			if r.took > 2*time.Second || strings.Contains(r.err.Error(), "kept") {
+				t.Errorf("after %v: %v", r.took, r.err)
+			}
+		})
+	}
+}
+
+// slowDisk writes so many bytes a second, one segment after the other, and
+// stands still from one time to another.
+func (w *world) slowDisk(speed float64, from, to time.Duration) {
+	turn := make(chan struct{}, 1) // a mutex would stop the time
+	w.disk = func(p *segment.Part) func(int, []byte) error {
+		return func(i int, data []byte) error {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			if now := w.now(); from <= now && now < to {
+				time.Sleep(to - now)
+			}
+			time.Sleep(time.Duration(float64(len(data)) / speed * 1e9))
+			return p.WriteSegment(i, data)
+		}
+	}
+}
+
+// TestSlowDisk has a disk a tenth as fast as the network: that slows the network,
+// fills no memory, and is nobody's fault.
+func TestSlowDisk(t *testing.T) {
+	inWorldAlone(t, func(w *world) {
+		data := content(16*MB, 1)
+		for k := range 3 {
+			w.serve(k+1, w.file("f.bin", data), 2*MB, 20*time.Millisecond)
+		}
+		w.slowDisk(600*kB, 0, 0)
+		var most uint64
+		before := heap()
+		for i := range 10 {
+			w.at(time.Duration(2*i+1)*time.Second, func() { most = max(most, heap()) })
+		}
+		r := w.download(3).complete("f.bin", data).within(1.1, len(data), 600*kB).wasted(1*MB).told("stalled", 0)
+		if r.took < 20*time.Second {
+			t.Errorf("took %v: the disk was not slow", r.took)
+		}
+		// Each connection holds a segment, and the network what is in its windows.
+		if grown := int64(most) - int64(before); grown > 8*MB {
+			t.Errorf("%d bytes of memory on the way", grown)
+		}
+	})
+}
+
+// TestDiskStandsStill costs the time for which it does, and little else.
+func TestDiskStandsStill(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.three(data)
+		w.slowDisk(100*MB, 2*time.Second, 12*time.Second)
+		r := w.download(3).complete("f.bin", data).wasted(1 * MB)
+		if limit := 10 + float64(size)/(600*kB); r.took.Seconds() > 1.15*limit {
+			t.Errorf("took %v, the limit is %.2f s\n%s", r.took, limit, r.stderr.String())
+		}
+	})
+}
+
+// heap is how much memory is in use, in bytes.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
