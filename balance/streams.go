@@ -310,18 +310,31 @@ func firstStep(spread float64) int {
 
 // spread is the difference between the highest and the lowest rate over two
 // consecutive samples. A single gap, as after the loss that ends a full
-// queue, is followed by all that was held up, and shows little over two.
+// queue, is followed by all that was held up, and shows little over two. What
+// the other servers show at the same time, because this machine was busy or
+// a link that they share was, is no sign of this one's: so the rates are also taken in
+// proportion to the others', and the smaller spread counts.
 func (s *server) spread() float64 {
+	one, all := s.last().since(s.mark)
+	others := all - one
 	low, high := math.Inf(1), 0.0
+	lowest, highest := math.Inf(1), 0.0 // in proportion
 	for i, r := range s.rates[1:] {
 		from := s.mark
 		if i > 0 {
 			from = s.rates[i-1]
 		}
-		rate, _ := r.since(from)
+		rate, sum := r.since(from)
 		low, high = min(low, rate), max(high, rate)
+		if rest := sum - rate; rest > 0 {
+			rate *= others / rest
+			lowest, highest = min(lowest, rate), max(highest, rate)
+		}
 	}
-	return high - low
+	if highest == 0 { // nobody to compare with
+		return high - low
+	}
+	return min(high-low, highest-lowest)
 }
 
 // try starts a trial with n lanes; was is the rate without it. What all
