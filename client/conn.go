@@ -48,6 +48,7 @@ type conn struct {
 	limiter *rate.Limiter // of the whole download; nil: none
 	out     chan wire.Message
 	store   atomic.Pointer[store] // nil until the content is known
+	told    atomic.Bool           // it was asked for the manifest
 	writing atomic.Bool           // the reader waits for the disk
 
 	mu    sync.Mutex
@@ -72,7 +73,6 @@ type conn struct {
 	got     int64         // bytes of the file that have come
 	rtt     time.Duration // the shortest that was seen
 	held    []piece       // segments that came before the content was known
-	told    bool          // it was asked for the manifest
 	closed  bool          // the download has given it up
 	lied    bool          // and said why: what it sent does not verify
 }

@@ -60,9 +60,15 @@ type download struct {
 	view       view
 }
 
-// emit hands an event to the download, unless it has ended.
+// emit hands an event to the download. When that has ended it still takes, for
+// closeConns, what there is room for.
 func (d *download) emit(ctx context.Context) func(event) {
 	return func(e event) {
+		select {
+		case d.events <- e:
+			return
+		default:
+		}
 		select {
 		case d.events <- e:
 		case <-ctx.Done():

@@ -85,6 +85,9 @@ func (c *conn) greet(r *wire.Reader) error {
 
 // readManifest puts a piece of the manifest where it belongs.
 func (c *conn) readManifest(m wire.Manifest) error {
+	if c.wanted == 0 && !c.told.Load() {
+		return &wire.ProtocolError{Reason: "MANIFEST that nobody asked for"}
+	}
 	if c.wanted == 0 {
 		// Asked for by the download, after the greeting.
 		c.wanted = segment.ManifestSize(c.layout)

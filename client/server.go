@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"braid/transport"
@@ -93,8 +94,19 @@ func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.
 
 // probe dials beside the silent connections of s, and gives up an earlier
 // attempt that nobody has answered: after an outage, a fresh one comes through
-// while TCP still waits to repeat the old one.
+// while TCP still waits to repeat the old one. A connection that was made so and is
+// silent as well gets as long as an attempt; then the next one takes its place, so that a
+// server that only ever says hello has no more than one beside the usual ones.
 func (d *download) probe(ctx context.Context, s *server) {
+	for _, c := range slices.Clone(s.conns) {
+		if c.why != toProbe || !c.joined || !d.content.balancer.Silent(c.lane) {
+			continue
+		}
+		if time.Since(c.begun) < dialLimit {
+			return
+		}
+		d.drop(c)
+	}
 	if s.probing != nil {
 		s.probing()
 	}

@@ -158,7 +158,7 @@ func (d *download) seekManifest(now time.Time) {
 	var best *conn
 	for _, s := range d.servers {
 		for _, conn := range s.conns {
-			if conn.key() == c.key && !conn.told && (best == nil || conn.got > best.got) {
+			if conn.key() == c.key && !conn.told.Load() && (best == nil || conn.got > best.got) {
 				best = conn
 			}
 		}
@@ -166,7 +166,7 @@ func (d *download) seekManifest(now time.Time) {
 	if best == nil {
 		return
 	}
-	best.told = true
+	best.told.Store(true)
 	c.asked, c.askedAt = best, now
 	if !best.welcome.Manifest {
 		best.send(wire.GetManifest{})
