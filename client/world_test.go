@@ -212,7 +212,7 @@ func (w *world) start(n int, change ...func(*client.Config)) *run {
 	}
 	env := w.env()
 	env.Stdout, env.Stderr = &r.stdout, &r.stderr
-	ctx, cancel := context.WithTimeout(w.ctx, giveUp)
+	ctx, cancel := context.WithTimeout(w.ctx, max(giveUp, 2**soak))
 	r.cancel = cancel
 	w.tasks.Go(func() {
 		defer close(r.done)
