@@ -41,7 +41,8 @@ type sender struct {
 	manifest *segment.Manifest
 	in       chan wire.Message // from the reader
 	done     chan struct{}     // closed when run has ended
-	rested   atomic.Int64      // Unix ns since when there is nothing to send; 0: there is
+	begun    time.Time
+	rested   atomic.Int64 // ns after begun since when there is nothing to send; 0: there is
 
 	queue   []request
 	lastID  uint32
@@ -63,6 +64,7 @@ func newSender(s *session, file *os.File) *sender {
 		in:       make(chan wire.Message, 64),
 		done:     make(chan struct{}),
 		frame:    minFrame,
+		begun:    time.Now(),
 		checked:  time.Now(),
 		pace:     newPace(s.conn),
 	}
@@ -73,7 +75,7 @@ func newSender(s *session, file *os.File) *sender {
 // idleSince tells since when there has been nothing to send: now, if there is.
 func (t *sender) idleSince() time.Time {
 	if rested := t.rested.Load(); rested != 0 {
-		return time.Unix(0, rested)
+		return t.begun.Add(time.Duration(rested)) // of the monotonic clock, whatever the other one does
 	}
 	return time.Now()
 }
@@ -182,7 +184,7 @@ func (t *sender) heed(ctx context.Context) error {
 		}
 		t.pace.pause()
 		t.body = nil // a thousand clients that wait must not hold a message each
-		t.rested.Store(time.Now().UnixNano())
+		t.rested.Store(max(int64(time.Since(t.begun)), 1))
 		select {
 		case m := <-t.in:
 			t.rested.Store(0)
