@@ -11,6 +11,8 @@ const (
 	bins         = 5        // samples of a server's rate that are compared
 	unsteady     = 0.3      // spread of the samples, relative to their mean, that more lanes might help
 	veryUnsteady = 0.5      // spread at which the first step is from one lane to four
+	patience     = 4        // samples in a row that must show it, unless the rate has jumped
+	jump         = 1.4      // growth between samples that is a jump
 	worthLane    = 1.2      // growth of the server's rate that justifies twice the lanes
 	greatGain    = 1.5      // growth after which the number is taken times four
 	trialPause   = 3 * time.Second
@@ -38,6 +40,10 @@ type server struct {
 	bytes int64     // received
 	rates []reading // the latest samples: their ends
 	ready time.Time // no sample before
+
+	seen   time.Time // the latest sample that was looked at
+	doubts int       // samples in a row after which the rate was unsteady
+	steady bool      // it was steady before that
 
 	trial  bool
 	before int     // lanes before the trial
@@ -277,14 +283,41 @@ func (b *Balancer) seek(s *server) {
 		s.unsettle() // too late to measure anything
 	case s.trial:
 		b.judge(s)
-	case len(s.rates) == bins && !b.now.Before(s.rest) && s.want < b.cfg.MaxStreams && s.opening == 0 && s.active() == s.want:
-		one, _ := s.last().since(s.mark)
-		if spread := s.spread(); spread > unsteady*one && b.Left() > time.Second {
+	case len(s.rates) == bins && s.last().at != s.seen:
+		s.seen = s.last().at
+		step := s.suspect()
+		if step > 1 && !b.now.Before(s.rest) && s.want < b.cfg.MaxStreams && s.opening == 0 && s.active() == s.want && b.Left() > time.Second {
 			// Half of the samples tell more of the present if it got worse.
+			one, _ := s.last().since(s.mark)
 			late, _ := s.last().since(s.rates[bins-3])
-			b.try(s, min(one, late), s.rates[bins-2], s.want*firstStep(spread/one))
+			b.try(s, min(one, late), s.rates[bins-2], s.want*step)
 		}
 	}
+}
+
+// suspect looks at the samples after a new one has come: it returns by what to
+// multiply the lanes in a trial, 1 if there is no reason for one. A rate that has jumped
+// is reason at once: the link got faster, and the window has yet to grow. A rate
+// that goes up and down is, if it does so for long: what a busy machine or the loss
+// that ends a full queue does to a steady one is over sooner.
+func (s *server) suspect() int {
+	one, _ := s.last().since(s.mark)
+	early, _ := s.rates[bins-3].since(s.mark)
+	late, _ := s.last().since(s.rates[bins-3])
+	spread := s.spread()
+	switch {
+	case spread <= unsteady*one:
+		s.doubts, s.steady = 0, true
+		return 1
+	case late > jump*early && s.steady:
+		return 4
+	}
+	s.steady = false
+	if s.doubts++; s.doubts < patience {
+		return 1
+	}
+	s.doubts = 0
+	return firstStep(spread / one)
 }
 
 func (s *server) silent() bool {
