@@ -1,0 +1,95 @@
+package server
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"braid/segment"
+	"braid/wire"
+)
+
+// TestHonestClientsKeepTheirShare has clients do what costs a server the most, each in
+// its own way. An honest client still gets at least half of what would be its share.
+func TestHonestClientsKeepTheirShare(t *testing.T) {
+	const (
+		segments = 256
+		limit    = 1_000_000
+		span     = 10 * time.Second
+	)
+	// forever writes messages, one number after the other. Without a pause the virtual
+	// time would stand still.
+	forever := func(c *client, pause time.Duration, messages func(b []byte, id uint32) []byte) {
+		go io.Copy(io.Discard, c)
+		var b []byte
+		for id := uint32(1); ; id++ {
+			b = messages(b[:0], id)
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+			time.Sleep(pause)
+		}
+	}
+	ask := func(b []byte, id uint32, first, count int) []byte {
+		return wire.Append(b, wire.Request{ID: id, Run: segment.Run{First: first, Count: count}})
+	}
+	hostile := map[string]func(c *client){
+		"never reads": func(c *client) { c.Write(ask(nil, 1, 0, segments)) },
+		"asks for one and the same segment again and again": func(c *client) {
+			forever(c, 20*time.Millisecond, func(b []byte, id uint32) []byte { return ask(b, id, 7, 1) })
+		},
+		"asks and cancels": func(c *client) {
+			forever(c, time.Millisecond, func(b []byte, id uint32) []byte {
+				return wire.Append(ask(b, id, int(id)%segments, 1), wire.Cancel{ID: id})
+			})
+		},
+		"pings": func(c *client) {
+			forever(c, time.Millisecond, func(b []byte, id uint32) []byte { return wire.Append(b, wire.Ping{}) })
+		},
+		"greets and waits": func(*client) {},
+	}
+	for name, deed := range hostile {
+		t.Run(name, func(t *testing.T) {
+			const others = 3
+			inBubble(t, segments*16<<10, func(c *Config) { c.Limits[0] = limit }, func(t *testing.T, m *memory, _ *running, _ []byte) {
+				var tasks sync.WaitGroup
+				defer tasks.Wait()
+				for range others {
+					c := m.client(t, 9001)
+					defer c.Close()
+					c.greet(wire.Hello{})
+					tasks.Go(func() { deed(c) })
+				}
+				honest := m.client(t, 9001)
+				defer honest.Close()
+				honest.greet(wire.Hello{})
+				var got atomic.Int64
+				tasks.Go(func() {
+					for id := uint32(1); ; id++ {
+						if _, err := honest.Write(ask(nil, id, 0, segments)); err != nil {
+							return
+						}
+						for left := segments * 16 << 10; left > 0; {
+							m, err := honest.r.Next()
+							if err != nil {
+								return
+							}
+							n := m.(wire.Data).Len
+							if _, err := io.CopyN(io.Discard, honest.r, int64(n)); err != nil {
+								return
+							}
+							left -= n
+							got.Add(int64(n))
+						}
+					}
+				})
+				time.Sleep(span)
+				if least := int64(limit * span.Seconds() / (others + 1) / 2); got.Load() < least {
+					t.Errorf("%d bytes in %v, half a share is %d", got.Load(), span, least)
+				}
+			})
+		})
+	}
+}
