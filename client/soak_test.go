@@ -21,7 +21,9 @@ func TestFleetFlaps(t *testing.T) {
 		servers = 4
 		rate    = 2 * kB // of each, when it is there
 	)
-	data := content(12*MB, 1)
+	// A machine is there for a minute and then, three times of four, away for half of away.
+	visits := soak.Seconds() / (60 + 3./4*away().Seconds()/2)
+	data := content(int(visits*60*servers*rate), 1)
 	inWorldAlone(t, func(w *world) {
 		for k := range servers {
 			h := w.serve(k+1, w.file("f.bin", data), rate, 50*time.Millisecond)
@@ -63,7 +65,11 @@ func (r *run) most(span time.Duration) (u usage) {
 	return u
 }
 
-// flap lets a machine come and go, and be away for as long as the soak is in need of.
+// away is for how long a machine is away at most. It is longer in a long soak, so that
+// the file is not too large.
+func away() time.Duration { return *soak / 30 }
+
+// flap lets a machine come and go.
 func (w *world) flap(h *memHost, rng *rand.Rand) {
 	pause := func(most time.Duration) bool {
 		select {
@@ -73,18 +79,17 @@ func (w *world) flap(h *memHost, rng *rand.Rand) {
 			return false
 		}
 	}
-	away := 2 * *soak / 60
 	for pause(2 * time.Minute) {
 		switch rng.IntN(4) {
 		case 0:
 			h.reset()
 		case 1, 2:
 			h.kill()
-			pause(away)
+			pause(away())
 			h.revive()
 		case 3:
 			h.stall()
-			pause(away)
+			pause(away())
 			h.heal(time.Duration(rng.Int64N(int64(20 * time.Second))))
 		}
 	}
