@@ -126,11 +126,7 @@ func TestHostileServers(t *testing.T) {
 				h := w.script(1, 1000*kB, time.Millisecond, test.talk)
 				w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
 				w.serve(3, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-				var most uint64
-				before := heap()
-				for i := range 5 {
-					w.at(time.Duration(2*i+1)*time.Second, func() { most = max(most, heap()) })
-				}
+				grown := w.growth()
 				r := w.download(3).complete("f.bin", data).within(1.15, size, 400*kB)
 				if test.told != "" {
 					r.mentioned("Server 1 (h:9001): ").mentioned(test.told)
@@ -138,8 +134,8 @@ func TestHostileServers(t *testing.T) {
 				if lines := strings.Count(r.stderr.String(), "\n"); lines > 40 {
 					t.Errorf("%d lines on stderr:\n%s", lines, r.stderr.String())
 				}
-				if grown := int64(most) - int64(before); grown > 8*MB {
-					t.Errorf("%d bytes of memory on the way", grown)
+				if n := grown(); n > 8*MB {
+					t.Errorf("%d bytes of memory on the way", n)
 				}
 				if h.dials > 40 {
 					t.Errorf("dialled %d times", h.dials)
