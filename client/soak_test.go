@@ -11,7 +11,7 @@ import (
 	"braid/client"
 )
 
-var soak = flag.Duration("soak", time.Hour, "how long TestFleetFlaps goes on, in virtual time; 168h is a week")
+var soak = flag.Duration("soak", 30*time.Minute, "how long TestFleetFlaps goes on, in virtual time; 168h is a week")
 
 // TestFleetFlaps has a fleet of servers, none of which is there for more than two minutes,
 // carry a download for a very long time: they die and come back, are reset, fall silent.
@@ -42,7 +42,7 @@ func TestFleetFlaps(t *testing.T) {
 		r.wait().complete("f.bin", data)
 		back := strings.Count(r.stderr.String(), "rejoined")
 		t.Logf("%v; early %+v, late %+v; %d times back", r.took, early, late, back)
-		if r.took < *soak*5/8 || back < 100 {
+		if r.took < *soak*5/8 || back < 50 {
 			t.Errorf("took %v, servers were back %d times: that is no soak", r.took, back)
 		}
 	})
