@@ -284,6 +284,14 @@ func (b *Balancer) NotOpened(serverNo int, now time.Time) {
 	}
 }
 
+// Hardy says that the senders of a server, which has joined, do not take every lost packet
+// for a full link: an unsteady rate is no reason to try more lanes to it.
+func (b *Balancer) Hardy(serverNo int) {
+	if s := b.servers[serverNo]; s != nil {
+		s.hardy = true
+	}
+}
+
 // Done reports whether every segment has verified.
 func (b *Balancer) Done() bool { return b.undone == 0 }
 

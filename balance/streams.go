@@ -30,6 +30,7 @@ const (
 // result decides whether the lanes stay.
 type server struct {
 	no      int
+	hardy   bool // loss does not hold its lanes back
 	lanes   []*lane
 	want    int // lanes that it should have
 	opening int // of these, under way
@@ -313,7 +314,7 @@ func (s *server) suspect() int {
 		return 4
 	}
 	s.steady = false
-	if s.doubts++; s.doubts < patience {
+	if s.doubts++; s.doubts < patience || s.hardy {
 		return 1
 	}
 	s.doubts = 0
@@ -406,7 +407,7 @@ func (b *Balancer) judge(s *server) {
 	switch {
 	case n > s.before && gain >= worthLane:
 		s.failed = 0
-		if n >= b.cfg.MaxStreams {
+		if n >= b.cfg.MaxStreams || s.hardy {
 			s.want, s.trial = n, false
 			s.unsettle()
 		} else if gain >= greatGain {

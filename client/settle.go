@@ -264,6 +264,9 @@ func (d *download) join(ctx context.Context, c *conn, now time.Time) {
 	c.store.Store(st)
 	b := d.content.balancer
 	b.Join(c.lane, c.server.index, c.rtt, now)
+	if c.welcome.Hardy {
+		b.Hardy(c.server.index)
+	}
 	if c.share.parts > 0 {
 		run := segment.Share(d.content.layout, c.share.part, c.share.parts, c.share.max)
 		b.Adopt(c.lane, 0, balance.Run(run), now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -150,7 +151,7 @@ func (t *sender) welcome(hello wire.Hello) error {
 	inline := len(values) <= wire.InlineManifest
 	preface := wire.Preface()
 	b := wire.Append(preface[:], wire.Welcome{
-		Layout: layout, Root: t.manifest.Root(), Manifest: inline, Name: t.source.Name(),
+		Layout: layout, Root: t.manifest.Root(), Manifest: inline, Name: t.source.Name(), Hardy: hardy(t.conn),
 	})
 	if inline {
 		t.asked = true
@@ -163,6 +164,13 @@ func (t *sender) welcome(hello wire.Hello) error {
 		t.push(0, segment.Share(layout, int(hello.Part), int(hello.Parts), int64(hello.Max)))
 	}
 	return t.write(b)
+}
+
+// hardy reports whether the transport says that a connection's sender does not
+// take every lost packet for a full link.
+func hardy(c net.Conn) bool {
+	h, ok := c.(interface{ Hardy() bool })
+	return ok && h.Hardy()
 }
 
 // heed takes in what the client has asked since, and waits while there is

@@ -3,6 +3,7 @@ package transport
 import (
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,15 +13,36 @@ import (
 // unsent queue that can be kept short, and with the congestion control that the path needs.
 type tcpConn struct {
 	*net.TCPConn
-	path path
+	hardy bool
+	path  path
 }
 
 // tune wraps an accepted connection.
 func tune(c net.Conn) net.Conn {
-	if t, ok := c.(*net.TCPConn); ok {
-		return &tcpConn{TCPConn: t}
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return c
 	}
-	return c
+	tuned := &tcpConn{TCPConn: t}
+	_ = tuned.control(func(fd int) { tuned.hardy = hasBBR(fd) })
+	return tuned
+}
+
+// Hardy reports whether the connection's sender does not take every lost
+// packet for a full link.
+func (c *tcpConn) Hardy() bool { return c.hardy }
+
+// hasBBR finds out whether a new connection could ask for BBR later.
+func hasBBR(fd int) bool {
+	was, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+	if err != nil {
+		return false
+	}
+	was = strings.TrimRight(was, "\x00")
+	if unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr") != nil {
+		return false
+	}
+	return was == "bbr" || unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, was) == nil
 }
 
 // SetUnsent bounds how much the socket may hold that it has not sent yet, in

@@ -133,7 +133,7 @@ func decodeWelcome(b []byte) (Message, error) {
 		return nil, broken("%v", err)
 	}
 	flags, n := binary.BigEndian.Uint16(b[44:]), int(binary.BigEndian.Uint16(b[46:]))
-	if flags > 1 {
+	if flags&^(flagManifest|flagHardy) != 0 {
 		return nil, broken("WELCOME with flags %#x", flags)
 	}
 	if n != len(b)-48 {
@@ -142,7 +142,7 @@ func decodeWelcome(b []byte) (Message, error) {
 	if !utf8.Valid(b[48:]) {
 		return nil, broken("WELCOME with a name that is not UTF-8")
 	}
-	m.Manifest, m.Name = flags == 1, string(b[48:])
+	m.Manifest, m.Hardy, m.Name = flags&flagManifest != 0, flags&flagHardy != 0, string(b[48:])
 	return m, nil
 }
 

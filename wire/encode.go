@@ -33,7 +33,10 @@ func (m Welcome) appendBody(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(m.Layout.SegmentSize))
 	var flags uint16
 	if m.Manifest {
-		flags = 1
+		flags |= flagManifest
+	}
+	if m.Hardy {
+		flags |= flagHardy
 	}
 	b = binary.BigEndian.AppendUint16(b, flags)
 	name := text(m.Name, MaxName)

@@ -40,6 +40,12 @@ const (
 	dataHeaderLen  = 12
 )
 
+// The flags of WELCOME (3.2).
+const (
+	flagManifest = 1 << iota
+	flagHardy
+)
+
 // Message is one of the message types of this package.
 type Message interface {
 	// Type is the message's type byte.
@@ -59,6 +65,7 @@ type Welcome struct {
 	Layout   segment.Layout
 	Root     segment.Root
 	Manifest bool   // the manifest follows unasked
+	Hardy    bool   // the sender does not take every lost packet for a full link
 	Name     string // as the server tells it: make it safe before use
 }
 

@@ -36,6 +36,7 @@ func drawWelcome(t *rapid.T) Welcome {
 		Layout:   segment.LayoutOf(rapid.Int64Range(0, maxOffset).Draw(t, "size")),
 		Root:     segment.Root(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root")),
 		Manifest: rapid.Bool().Draw(t, "manifest"),
+		Hardy:    rapid.Bool().Draw(t, "hardy"),
 		Name:     drawText(t, "name", 1, MaxName),
 	}
 }

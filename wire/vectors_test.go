@@ -30,7 +30,7 @@ type vectorMessage struct {
 	SegmentSize                     int64 `json:"segment_size"`
 	Root, Name, Values, Token, Text string
 	Bytes                           string
-	Manifest                        bool
+	Manifest, Hardy                 bool
 	ID                              uint32
 	First, Count, Keep              int
 	Code                            byte
@@ -110,7 +110,7 @@ func (v vector) want(t testing.TB) []heard {
 		case "WELCOME":
 			h.m = Welcome{
 				Layout: segment.Layout{Size: m.Size, SegmentSize: m.SegmentSize}, Root: segment.Root(unhex(t, m.Root)),
-				Manifest: m.Manifest, Name: m.Name + string(pad),
+				Manifest: m.Manifest, Hardy: m.Hardy, Name: m.Name + string(pad),
 			}
 		case "GET-MANIFEST":
 			h.m = GetManifest{}
