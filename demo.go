@@ -33,6 +33,11 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return demonstrate(ctx, folder, 1, stdout, stderr)
+}
+
+// demonstrate is the demo in a folder, with servers so many times as fast.
+func demonstrate(ctx context.Context, folder string, faster int64, stdout, stderr io.Writer) error {
 	original := filepath.Join(folder, "original", demoName)
 	defer os.RemoveAll(filepath.Dir(original))
 	size, err := makeVideo(original)
@@ -46,7 +51,7 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	servers, err := startDemoServers(ctx, original, carrier, stdout, stderr)
+	servers, err := startDemoServers(ctx, original, faster, carrier, stdout, stderr)
 	if err != nil {
 		return err
 	}
@@ -99,7 +104,7 @@ type demoServers struct {
 }
 
 // startDemoServers starts the four servers and waits until they are alive.
-func startDemoServers(ctx context.Context, file string, carrier transport.Transport, stdout, stderr io.Writer) (*demoServers, error) {
+func startDemoServers(ctx context.Context, file string, faster int64, carrier transport.Transport, stdout, stderr io.Writer) (*demoServers, error) {
 	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
@@ -111,7 +116,7 @@ func startDemoServers(ctx context.Context, file string, carrier transport.Transp
 	cfg := server.Config{
 		Interval: time.Hour, // one status block, at the start
 		Servers:  4, Files: []string{file, file, file, file}, Ports: ports, Bind: "127.0.0.1",
-		Limits: []int64{150e3, 250e3, 350e3, 450e3}, MaxConns: 64, Report: "text",
+		Limits: []int64{150e3 * faster, 250e3 * faster, 350e3 * faster, 450e3 * faster}, MaxConns: 64, Report: "text",
 	}
 	go func() {
 		d.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: stderr, Transport: carrier})

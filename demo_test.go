@@ -1,0 +1,45 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDemo runs the demo ten times as fast: the video is there and plays, a
+// server was shut down midway, the others took its work over.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	var stdout, stderr lockedBuffer
+	if err := demonstrate(t.Context(), folder, 10, &stdout, &stderr); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	path := filepath.Join(folder, demoName)
+	video, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made bytes.Buffer
+	if err := writeVideo(&made); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(video, made.Bytes()) {
+		t.Error("the video that arrived is not the one that was made")
+	}
+	for _, said := range []string{"Status: alive", "Server 3 is shut down now", "Saved " + path, "Every byte is verified"} {
+		if !strings.Contains(stdout.String(), said) {
+			t.Errorf("stdout lacks %q:\n%s", said, stdout.String())
+		}
+	}
+	for _, said := range []string{": shut down", ": lost: "} {
+		if !strings.Contains(stderr.String(), said) {
+			t.Errorf("stderr lacks %q:\n%s", said, stderr.String())
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("the folder holds %v, %v", left, err)
+	}
+}
