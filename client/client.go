@@ -3,8 +3,8 @@
 // every segment, and survives whatever they do.
 //
 // One goroutine, in download.loop, owns all state. Each connection has a
-// goroutine that reads, verifies and writes segments, and one that writes
-// requests; they send events to the owner.
+// goroutine that reads and one that writes requests; keepers verify and write
+// segments beside them. They all send events to the owner.
 package client
 
 import (
@@ -37,6 +37,7 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 
 func (d *download) run(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
+	d.keepers.start(running, &d.tasks)
 	err := d.loop(running)
 	cancel()
 	d.tasks.Wait()
@@ -59,6 +60,7 @@ func newDownload(cfg Config, env Env) (*download, error) {
 	d := &download{
 		cfg: cfg, env: env,
 		events:   make(chan event, 256),
+		keepers:  newKeepers(),
 		lanes:    map[balance.Lane]*conn{},
 		answered: now,
 		view:     view{begun: now, block: now},

@@ -37,8 +37,8 @@ type share struct {
 // span is a request as the reader checks it, in bytes of the file.
 type span struct{ next, end int64 }
 
-// conn is one connection to a server: a lane. Its reader goroutine verifies
-// and writes segments and tells the download, which owns everything else.
+// conn is one connection to a server: a lane. Its reader goroutine sees to it that
+// segments are kept and tells the download, which owns everything else.
 type conn struct {
 	lane    balance.Lane
 	server  *server
@@ -47,9 +47,11 @@ type conn struct {
 	emit    func(event)
 	limiter *rate.Limiter // of the whole download; nil: none
 	out     chan wire.Message
+	keepers *keepers
 	store   atomic.Pointer[store] // nil until the content is known
 	told    atomic.Bool           // it was asked for the manifest
-	writing atomic.Bool           // the reader waits for the disk
+	keeping atomic.Int32          // segments that are being verified and written
+	kept    sync.WaitGroup        // for those
 
 	mu    sync.Mutex
 	asked map[uint32]*span
@@ -86,9 +88,9 @@ type piece struct {
 	data  []byte
 }
 
-func newConn(lane balance.Lane, s *server, nc net.Conn, first share, limiter *rate.Limiter, emit func(event)) *conn {
+func newConn(lane balance.Lane, s *server, nc net.Conn, first share, limiter *rate.Limiter, keepers *keepers, emit func(event)) *conn {
 	return &conn{
-		lane: lane, server: s, nc: nc, share: first, limiter: limiter, emit: emit, begun: time.Now(),
+		lane: lane, server: s, nc: nc, share: first, limiter: limiter, keepers: keepers, emit: emit, begun: time.Now(),
 		out:   make(chan wire.Message, queued),
 		asked: map[uint32]*span{},
 	}
@@ -114,6 +116,7 @@ func (c *conn) run(ctx context.Context) {
 		err = werr
 	}
 	c.nc.Close()
+	c.kept.Wait()
 	c.emit(ended{c, err})
 }
 

@@ -37,6 +37,7 @@ type download struct {
 	screen  *report.Screen
 	tell    *report.Events
 	limiter *rate.Limiter
+	keepers *keepers
 
 	servers []*server
 	ballot  *ballot
@@ -182,7 +183,7 @@ func (d *download) forgiveSuspension(now time.Time) {
 func (d *download) forgiveDisk(now time.Time) {
 	for _, s := range d.servers {
 		for _, c := range s.conns {
-			if c.joined && c.writing.Load() {
+			if c.joined && c.keeping.Load() > 0 {
 				d.answered = now
 				d.content.balancer.Blocked(c.lane, now)
 			}

@@ -112,7 +112,7 @@ func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error 
 		size := c.layout.Len(i)
 		begin := int(at - c.layout.Offset(i))
 		if cap(c.buf) < size {
-			c.buf = make([]byte, min(c.layout.SegmentSize, c.layout.Size))
+			c.buf = c.keepers.buffer(int(min(c.layout.SegmentSize, c.layout.Size)))
 		}
 		n, err := c.readSome(ctx, r, c.buf[begin:min(size, begin+left)])
 		if err != nil {
@@ -157,8 +157,8 @@ func (c *conn) report(now time.Time) {
 	c.pending, c.reported = 0, now
 }
 
-// landed verifies and writes a whole segment, or holds it for later when the
-// content is not known yet.
+// landed sees to a whole segment: it is verified and written, here or by a keeper,
+// or held for later when the content is not known yet.
 func (c *conn) landed(i int, data []byte) error {
 	st := c.store.Load()
 	if st == nil {
@@ -167,11 +167,22 @@ func (c *conn) landed(i int, data []byte) error {
 		c.emit(heldBack{c, piece{i, data}})
 		return nil
 	}
-	n := c.pending
+	d := delivery{piece: piece{i, data}, c: c, st: st, n: c.pending}
 	c.pending, c.reported = 0, time.Now()
-	c.writing.Store(true)
-	outcome := keep(st, i, data)
-	c.writing.Store(false)
-	c.emit(landed{c, i, n, outcome})
+	c.keeping.Add(1)
+	c.kept.Add(1)
+	if c.keepers.take(d) {
+		c.buf = nil
+		return nil
+	}
+	return c.keep(d)
+}
+
+// keep verifies and writes a segment and tells the download. Any goroutine may call it.
+func (c *conn) keep(d delivery) error {
+	defer c.kept.Done()
+	outcome := keep(d.st, d.index, d.data)
+	c.keeping.Add(-1)
+	c.emit(landed{c, d.index, d.n, outcome})
 	return outcome
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // syncFrom is the size, in bytes, from which a download is worth an fsync of its
@@ -27,6 +28,7 @@ type Part struct {
 	dir, name string
 	manifest  *Manifest
 	file      file
+	writing   sync.Mutex // see WriteSegment
 	state     *stateFile // nil after Finish, Close or Discard
 
 	have      bitmap
@@ -154,6 +156,10 @@ func (p *Part) WriteSegment(i int, data []byte) error {
 	if i < 0 || i >= l.Count() || len(data) != l.Len(i) {
 		return fmt.Errorf("segment %d of %d bytes does not exist in %s", i, len(data), p.name)
 	}
+	// Systems let one writer at a time into a file; the others would burn their
+	// cores on the inode's lock.
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	if _, err := p.file.WriteAt(data, l.Offset(i)); err != nil {
 		return diskError("write", p.partPath(), err)
 	}
