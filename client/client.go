@@ -40,8 +40,7 @@ func (d *download) run(ctx context.Context) error {
 	d.keepers.start(running, &d.tasks)
 	err := d.loop(running)
 	cancel()
-	d.tasks.Wait()
-	d.closeConns()
+	d.windUp()
 	if err != nil {
 		return d.fail(ctx, err)
 	}
@@ -105,27 +104,43 @@ func newDownload(cfg Config, env Env) (*download, error) {
 	return d, nil
 }
 
-// closeConns closes what the end has overtaken: connections that were dialled,
-// and parts that were opened, but never handed over.
-func (d *download) closeConns() {
+// windUp waits for the goroutines, which have been told to end, and sees to what they
+// still tell.
+func (d *download) windUp() {
+	ended := make(chan struct{})
+	go func() {
+		d.tasks.Wait()
+		close(ended)
+	}()
 	for {
 		select {
 		case e := <-d.events:
-			switch e := e.(type) {
-			case dialed:
-				if e.nc != nil {
-					e.nc.Close()
-				}
-			case opened:
-				e.outcome.release()
-			case landed:
-				// It has verified and is written: worth keeping.
-				if e.err == nil && d.content != nil && d.content.part != nil && e.c.joined {
-					d.content.part.Mark(e.index)
-				}
-			}
+			d.late(e)
+			continue
+		case <-ended:
+		}
+		select {
+		case e := <-d.events:
+			d.late(e)
 		default:
 			return
+		}
+	}
+}
+
+// late closes what the end has overtaken: a connection that was dialled, a part
+// that was opened. A segment that has verified and is written is worth keeping.
+func (d *download) late(e event) {
+	switch e := e.(type) {
+	case dialed:
+		if e.nc != nil {
+			e.nc.Close()
+		}
+	case opened:
+		e.outcome.release()
+	case landed:
+		if e.err == nil && d.ours(e.c) {
+			d.content.part.Mark(e.index)
 		}
 	}
 }

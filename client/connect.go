@@ -24,7 +24,7 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 		return
 	}
 	d.next++
-	c := newConn(d.next, e.server, e.nc, d.firstShare(e.server, e.why), d.limiter, d.keepers, d.emit(ctx))
+	c := newConn(d.next, e.server, e.nc, d.firstShare(e.server, e.why), d.limiter, d.keepers, d.emit)
 	c.why, c.rtt = e.why, e.took
 	d.lanes[c.lane] = c
 	d.tasks.Go(func() { c.run(ctx) })

@@ -43,7 +43,7 @@ type download struct {
 	ballot  *ballot
 	decided bool
 	content *content // nil until the first answer
-	opening bool     // a goroutine is opening a part, maybe of an earlier content
+	busy    bool     // a goroutine is opening a part or discarding one, maybe of an earlier content
 	lanes   map[balance.Lane]*conn
 	next    balance.Lane
 
@@ -61,21 +61,9 @@ type download struct {
 	view       view
 }
 
-// emit hands an event to the download. When that has ended it still takes, for
-// closeConns, what there is room for.
-func (d *download) emit(ctx context.Context) func(event) {
-	return func(e event) {
-		select {
-		case d.events <- e:
-			return
-		default:
-		}
-		select {
-		case d.events <- e:
-		case <-ctx.Done():
-		}
-	}
-}
+// emit hands an event to the download. There is always somebody to take it, until
+// the last of tasks has ended: loop, then windUp.
+func (d *download) emit(e event) { d.events <- e }
 
 // loop runs the download until every segment is there (nil) or it must end.
 func (d *download) loop(ctx context.Context) error {
@@ -145,11 +133,14 @@ func (d *download) handle(ctx context.Context, e event) error {
 	case welcomed:
 		return d.onWelcomed(ctx, e, now)
 	case manifested:
-		d.onManifested(ctx, e)
+		d.onManifested(e)
 	case checked:
 		return d.onChecked(ctx, e, now)
 	case opened:
 		return d.onOpened(ctx, e, now)
+	case discarded:
+		d.busy = false
+		return d.settle(ctx, now)
 	case received:
 		d.onReceived(e.c, e.n, now)
 	case overhead:
@@ -157,7 +148,7 @@ func (d *download) handle(ctx context.Context, e event) error {
 			d.content.balancer.Received(e.c.lane, e.n, now)
 		}
 	case heldBack:
-		d.onHeldBack(ctx, e)
+		d.onHeldBack(e)
 	case landed:
 		return d.onLanded(e, now)
 	case ponged:

@@ -45,6 +45,8 @@ type (
 		outcome opening
 		err     error
 	}
+	// discarded: the files of a content that was given up are gone.
+	discarded struct{}
 	// received: n bytes have come.
 	received struct {
 		c *conn

@@ -39,8 +39,9 @@ func (k *keepers) run(ctx context.Context) {
 	for {
 		select {
 		case d := <-k.work:
-			_ = d.c.keep(d) // the download is told
-			k.free.Put(&d.data)
+			_ = d.c.keep(d)  // the download is told
+			buffer := d.data // d must not live on in the pool, nor its connection
+			k.free.Put(&buffer)
 		case <-ctx.Done():
 			return
 		}

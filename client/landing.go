@@ -1,15 +1,14 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
 )
 
-func (d *download) onHeldBack(ctx context.Context, e heldBack) {
+func (d *download) onHeldBack(e heldBack) {
 	if st := e.c.store.Load(); st != nil {
-		d.verify(ctx, e.c, st, []piece{e.piece})
+		d.verify(e.c, st, []piece{e.piece})
 		return
 	}
 	if !e.c.closed {
@@ -18,14 +17,13 @@ func (d *download) onHeldBack(ctx context.Context, e heldBack) {
 }
 
 // verify verifies and writes segments that came before the content was known.
-func (d *download) verify(ctx context.Context, c *conn, st *store, held []piece) {
+func (d *download) verify(c *conn, st *store, held []piece) {
 	if len(held) == 0 {
 		return
 	}
-	emit := d.emit(ctx)
 	d.tasks.Go(func() {
 		for _, p := range held {
-			emit(landed{c, p.index, 0, keep(st, p.index, p.data)})
+			d.emit(landed{c, p.index, 0, keep(st, p.index, p.data)})
 		}
 	})
 }
@@ -50,7 +48,7 @@ func (d *download) onLanded(e landed, now time.Time) error {
 	if e.n > 0 {
 		d.onReceived(c, e.n, now)
 	}
-	if st := c.store.Load(); st == nil || d.content == nil || st != d.content.store {
+	if !d.ours(c) {
 		return nil // of a content that was given up
 	}
 	b := d.content.balancer
@@ -68,6 +66,12 @@ func (d *download) onLanded(e landed, now time.Time) error {
 		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
 	}
 	return nil
+}
+
+// ours reports whether what a connection fetches goes into the file that is wanted.
+func (d *download) ours(c *conn) bool {
+	st := c.store.Load()
+	return st != nil && d.content != nil && st == d.content.store
 }
 
 // lied gives up a connection whose data does not verify or that breaks the

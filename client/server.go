@@ -88,7 +88,7 @@ func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.
 		}
 		limited, cancel := context.WithTimeout(ctx, dialLimit)
 		defer cancel()
-		d.attempt(ctx, limited, s, why)
+		d.attempt(limited, s, why)
 	})
 }
 
@@ -115,22 +115,15 @@ func (d *download) probe(ctx context.Context, s *server) {
 	s.dialing++
 	d.tasks.Go(func() {
 		defer cancel()
-		d.attempt(ctx, limited, s, toProbe)
+		d.attempt(limited, s, toProbe)
 	})
 }
 
 // attempt dials until limited ends and tells the download what came of it.
-func (d *download) attempt(ctx, limited context.Context, s *server, why purpose) {
+func (d *download) attempt(limited context.Context, s *server, why purpose) {
 	begun := time.Now()
 	nc, err := d.env.Transport.Dial(limited, s.address)
-	e := dialed{server: s, why: why, nc: nc, took: time.Since(begun), err: err, superseded: limited.Err() == context.Canceled}
-	select {
-	case d.events <- e:
-	case <-ctx.Done():
-		if nc != nil {
-			nc.Close()
-		}
-	}
+	d.emit(dialed{server: s, why: why, nc: nc, took: time.Since(begun), err: err, superseded: limited.Err() == context.Canceled})
 }
 
 // sleep waits until the pause is over or ctx ends.

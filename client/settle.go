@@ -43,22 +43,17 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 	case c.balancer != nil:
 		for _, s := range d.servers {
 			for _, conn := range slices.Clone(s.conns) {
-				d.join(ctx, conn, now)
+				d.join(conn, now)
 			}
 		}
 	case c.manifest == nil && !d.partialOf(c):
 		d.seekManifest(now)
-	case !d.opening && (d.decided || !c.waits):
-		d.opening = true
+	case !d.busy && (d.decided || !c.waits):
+		d.busy = true
 		decided := d.decided
 		d.tasks.Go(func() {
 			outcome, err := d.open(ctx, c, decided)
-			e := opened{content: c, outcome: outcome, err: err}
-			select {
-			case d.events <- e:
-			case <-ctx.Done():
-				outcome.release()
-			}
+			d.emit(opened{content: c, outcome: outcome, err: err})
 		})
 	}
 	return nil
@@ -97,12 +92,14 @@ func (d *download) decide(now time.Time) error {
 
 // choose begins with a content, and drops the one that was provisional.
 func (d *download) choose(k key) {
+	old := d.content
 	d.giveUp()
 	for _, s := range d.servers {
 		for _, c := range s.conns {
 			if c.key() == k {
 				name := segment.SafeName(c.welcome.Name)
-				d.content = &content{key: k, layout: c.welcome.Layout, name: name, fromDisk: segment.Leftover(d.cfg.Output, name)}
+				going := old != nil && old.part != nil && old.name == name // its files are on their way out
+				d.content = &content{key: k, layout: c.welcome.Layout, name: name, fromDisk: !going && segment.Leftover(d.cfg.Output, name)}
 				return
 			}
 		}
@@ -110,14 +107,20 @@ func (d *download) choose(k key) {
 	// The server that had it has gone since: whoever comes next brings it.
 }
 
-// giveUp drops the content and what has been fetched of it.
+// giveUp drops the content and what has been fetched of it. The files go when the disk has
+// taken what is being written: until then, nothing else is opened under their names.
 func (d *download) giveUp() {
 	old := d.content
 	d.content, d.decided = nil, false
 	if old == nil || old.part == nil {
 		return
 	}
-	old.store.discard()
+	old.store.giveUp()
+	d.busy = true
+	d.tasks.Go(func() {
+		old.store.discard()
+		d.emit(discarded{})
+	})
 	d.kept, d.resumed, d.view.then = 0, 0, 0
 	d.view.history.Forget()
 	for _, s := range d.servers {
@@ -173,11 +176,11 @@ func (d *download) seekManifest(now time.Time) {
 	}
 }
 
-func (d *download) onManifested(ctx context.Context, e manifested) {
+func (d *download) onManifested(e manifested) {
 	w := e.c.welcome
 	d.tasks.Go(func() {
 		m, err := segment.NewManifest(w.Layout, w.Root, e.values)
-		d.emit(ctx)(checked{e.c, m, err})
+		d.emit(checked{e.c, m, err})
 	})
 }
 
@@ -194,7 +197,7 @@ func (d *download) onChecked(ctx context.Context, e checked, now time.Time) erro
 
 func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error {
 	c := e.content
-	d.opening = false
+	d.busy = false
 	if c != d.content { // the vote went another way meanwhile
 		e.outcome.release()
 		return d.settle(ctx, now)
@@ -249,7 +252,7 @@ func (d *download) maxStreams() int {
 }
 
 // join lets a connection take part in the download.
-func (d *download) join(ctx context.Context, c *conn, now time.Time) {
+func (d *download) join(c *conn, now time.Time) {
 	if c.joined || c.closed {
 		return
 	}
@@ -273,5 +276,5 @@ func (d *download) join(ctx context.Context, c *conn, now time.Time) {
 	}
 	held := c.held
 	c.held = nil
-	d.verify(ctx, c, st, held)
+	d.verify(c, st, held)
 }

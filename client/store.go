@@ -14,8 +14,9 @@ type store struct {
 	part     *segment.Part
 	write    write
 
-	mu   sync.RWMutex // held for reading while a segment is written
-	gone bool         // the content was given up
+	mu      sync.Mutex
+	gone    bool           // the content was given up
+	writing sync.WaitGroup // for segments that are being written
 }
 
 func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
@@ -29,12 +30,29 @@ func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
 // write writes a verified segment to its place.
 type write func(i int, data []byte) error
 
-// discard gives up the content. Nothing is being written when the files go.
-func (st *store) discard() {
+// giveUp has nothing more be written. What is being written may take as long as the
+// disk likes: discard waits for that.
+func (st *store) giveUp() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.gone = true
+}
+
+// discard removes the files of a content that was given up, when nothing is being
+// written any more.
+func (st *store) discard() {
+	st.writing.Wait()
 	st.part.Discard() // what stays behind is in nobody's way
+}
+
+// begin reports whether a segment may be written. The caller says when it is: st.writing.Done.
+func (st *store) begin() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.gone {
+		st.writing.Add(1)
+	}
+	return !st.gone
 }
 
 // errCorrupt is a segment that does not verify, errGivenUp one of a content that
@@ -49,10 +67,9 @@ func keep(st *store, i int, data []byte) error {
 	if !st.manifest.Verify(i, data) {
 		return fmt.Errorf("%w (segment %d)", errCorrupt, i)
 	}
-	st.mu.RLock()
-	defer st.mu.RUnlock()
-	if st.gone {
+	if !st.begin() {
 		return errGivenUp
 	}
+	defer st.writing.Done()
 	return st.write(i, data)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"sync"
 	"testing"
 
@@ -14,15 +16,8 @@ import (
 // the race detector looks on.
 func TestDiscardWhileWriting(t *testing.T) {
 	dir, data := t.TempDir(), make([]byte, 1<<20)
-	m, err := segment.Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	part, err := segment.Create(dir, "f.bin", m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := newStore(part, nil)
+	part := newPart(t, dir, data)
+	st, m := newStore(part, nil), part.Manifest()
 	var readers sync.WaitGroup
 	written := make(chan struct{}, 1)
 	for range 4 {
@@ -44,9 +39,46 @@ func TestDiscardWhileWriting(t *testing.T) {
 		})
 	}
 	<-written
+	st.giveUp()
 	st.discard()
 	readers.Wait()
 	if segment.Leftover(dir, "f.bin") {
 		t.Error("the files are still there")
+	}
+}
+
+// newPart begins a download of data as f.bin.
+func newPart(t *testing.T, dir string, data []byte) *segment.Part {
+	t.Helper()
+	m, err := segment.Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := segment.Create(dir, "f.bin", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return part
+}
+
+// TestWindUpLosesNothing ends a download while many goroutines still have something to
+// tell, and the queue is short; some of it of connections that have been dropped.
+func TestWindUpLosesNothing(t *testing.T) {
+	part := newPart(t, t.TempDir(), make([]byte, 1<<20))
+	defer part.Discard()
+	d := &download{events: make(chan event, 1), content: &content{part: part, store: newStore(part, nil)}}
+	for i := range part.Missing() {
+		c := &conn{closed: i%2 == 0}
+		c.store.Store(d.content.store)
+		d.tasks.Go(func() { d.emit(landed{c, i, 0, nil}) })
+	}
+	near, far := net.Pipe()
+	d.tasks.Go(func() { d.emit(dialed{nc: near}) })
+	d.windUp()
+	if n := part.Missing(); n > 0 {
+		t.Errorf("%d segments were lost", n)
+	}
+	if _, err := far.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a connection that came late: %v, want it closed", err)
 	}
 }
