@@ -81,7 +81,7 @@ const quicBuffer = 7 << 20
 // newSocket sets the buffers of a socket and gives it to quic-go.
 func (t *quicTransport) newSocket(udp *net.UDPConn) *quicSocket {
 	t.checkBuffer(growBuffers(udp, quicBuffer))
-	return &quicSocket{udp: udp, quic: &quic.Transport{Conn: &quietSocket{UDPConn: udp}}}
+	return &quicSocket{udp: udp, quic: &quic.Transport{Conn: socketFor(udp)}}
 }
 
 // checkBuffer tells the user, once, when the system allows less than is good.
