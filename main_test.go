@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		"braid":              main,
 		"server":             main,
 		"client":             main,
+		"server.exe":         main, // as on a flash drive
+		"client.exe":         main,
 		"Server-linux-amd64": main,
 		"client (1)":         main,
 		"stubborn":           stubborn,

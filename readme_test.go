@@ -235,6 +235,39 @@ func TestReadmeTestCommand(t *testing.T) {
 	}
 }
 
+// The result that the README shows is one: its fields are those of the schema.
+func TestReadmeResult(t *testing.T) {
+	shown := regexp.MustCompile(`(?m)^    \{(?:.*\n)(?:     .*\n?)*`).FindString(section(t, "## JSON"))
+	var result any
+	if err := json.Unmarshal([]byte(shown), &result); err != nil {
+		t.Fatalf("README.md shows %q: %v", shown, err)
+	}
+	s, root := loadSchema(t)
+	if wrong := s.check(root, result); wrong != "" {
+		t.Errorf("README.md shows a result that is none: %s", wrong)
+	}
+}
+
+// What comes before the reference is read in five minutes, at the 238 words a minute
+// of silent reading (Brysbaert 2019, doi:10.1016/j.jml.2019.104047). What was printed
+// is looked at, not read.
+func TestReadmeIsShort(t *testing.T) {
+	text, _, found := strings.Cut(readText(t, "README.md"), "\n# Reference\n")
+	if !found {
+		t.Fatal("README.md has no reference")
+	}
+	words := 0
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "    ") {
+			words += len(regexp.MustCompile(`[\pL\pN][^\s|]*`).FindAllString(line, -1))
+		}
+	}
+	if words > 5*238 || words < 500 {
+		t.Errorf("%d words before the reference, want at most %d", words, 5*238)
+	}
+	t.Logf("%d words", words)
+}
+
 // What the documents point at is there.
 func TestDocumentLinks(t *testing.T) {
 	documents, err := filepath.Glob(filepath.Join("docs", "*.md"))

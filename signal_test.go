@@ -30,6 +30,12 @@ func start(t *testing.T, name string, args ...string) program {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	return startCommand(t, cmd)
+}
+
+// startCommand is start for a command that is ready but for stdout and stderr.
+func startCommand(t *testing.T, cmd *exec.Cmd) program {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,8 @@ tls or quic, before anything of the file is told:
 
 const completionUsage = `Usage: braid completion bash|zsh|fish|powershell
 
-Print a script that makes the shell complete modes, flags and values:
+Print a script that makes the shell complete modes, flags and values. The folder
+may have to be made first:
 
   bash        braid completion bash > ~/.local/share/bash-completion/completions/braid
   zsh         braid completion zsh > ~/.zfunc/_braid    (with ~/.zfunc in fpath)
@@ -55,7 +56,10 @@ Print a script that makes the shell complete modes, flags and values:
 
 const manUsage = `Usage: braid man [server|client]
 
-Print the manual page, for man(1): braid man > /usr/local/share/man/man1/braid.1
+Print the manual page, for man(1), which looks beside the folders of the PATH,
+such as ~/.local/bin:
+
+  braid man > ~/.local/share/man/man1/braid.1
 `
 
 const versionUsage = `Usage: braid version
