@@ -153,9 +153,7 @@ func (d *download) fail(ctx context.Context, err error) error {
 	case !d.worthKeeping():
 		d.content.part.Discard()
 	default:
-		if segment.Leftover(d.cfg.Output, d.content.part.Name()) { // else the folder is gone
-			state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
-		}
+		state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
 		if closeErr := d.content.part.Close(); closeErr != nil && ctx.Err() == nil {
 			d.tell.Printf("the state could not be saved: %v", closeErr)
 		}
@@ -169,9 +167,12 @@ func (d *download) fail(ctx context.Context, err error) error {
 	return err
 }
 
-// worthKeeping reports whether -r may go on from the part file: not from one of
-// a content that was never decided, as -r would then take it for what is wanted.
+// worthKeeping reports whether -r may go on from the part file: not from one that was removed,
+// nor from one of a content that was never decided, as -r would then take it for what is wanted.
 func (d *download) worthKeeping() bool {
 	c := d.content
+	if c.part.Present() != nil {
+		return false
+	}
 	return c.resumed || c.part.HaveBytes() > 0 && (d.decided || d.ballot.want != nil)
 }

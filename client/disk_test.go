@@ -46,25 +46,64 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestOutputVanishes removes the folder under the download.
+// TestOutputVanishes removes the folder under the download, or only the part file. That is
+// found out soon, and nothing is left that -r could not use.
 func TestOutputVanishes(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows removes no folder with open files in it")
+		t.Skip("Windows removes no file that is open, nor its folder")
 	}
+	for _, path := range []string{"", "f.bin.part"} {
+		t.Run(path, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				w.three(data)
+				w.at(2*time.Second, func() {
+					if err := os.RemoveAll(filepath.Join(w.out(), path)); err != nil {
+						t.Error(err)
+					}
+				})
+				r := w.download(3).disk(filepath.Join(w.out(), "f.bin.part"), "it was removed")
+				if strings.Contains(r.err.Error(), "kept") {
+					t.Errorf("%v: and nothing is kept", r.err)
+				}
+				if r.took > 3*time.Second {
+					t.Errorf("found out after %v", r.took)
+				}
+				r.nothingPartial()
+				w.download(3, resume).complete("f.bin", data)
+			})
+		})
+	}
+}
+
+// TestOwnerStandsStill has the client's own loop stand still for a second now and then, as it
+// does with a disk that is slow to take the state. No server is taken for silent because of
+// that; at the very end one may be, as what a cancelled request still brings is an estimate.
+func TestOwnerStandsStill(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)
 		w.three(data)
-		w.at(2*time.Second, func() {
-			if err := os.RemoveAll(w.out()); err != nil {
-				t.Error(err)
-			}
-		})
-		r := w.download(3).disk(filepath.Join(w.out(), "f.bin"))
-		if strings.Contains(r.err.Error(), "kept") {
-			t.Errorf("%v: and nothing is kept", r.err)
+		env := w.env()
+		var stderr lockedBuffer
+		env.Stdout, env.Stderr = &slowOutput{}, &stderr
+		r := &run{w: w, cfg: client.Config{
+			Interval: 1500 * time.Millisecond, Output: w.out(), Wait: 30 * time.Second, Report: "text", Progress: "never",
+			Streams: 1, Addresses: []string{"h", "h", "h"}, Ports: []int{9001, 9002, 9003},
+		}}
+		r.err = client.Run(w.ctx, r.cfg, env)
+		r.complete("f.bin", data)
+		if n := strings.Count(stderr.String(), "stalled"); n > 1 {
+			t.Errorf("%d times taken for stalled:\n%s", n, stderr.String())
 		}
-		w.download(3, resume).complete("f.bin", data)
 	})
+}
+
+// slowOutput takes a second for what is written.
+type slowOutput struct{}
+
+func (slowOutput) Write(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return len(p), nil
 }
 
 // TestReadOnlyOutput has a folder that takes no files, be it from root.

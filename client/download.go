@@ -13,7 +13,7 @@ import (
 
 const (
 	housekeeping  = 100 * time.Millisecond
-	suspended     = 5 * time.Second // housekeeping so late means that the program was stopped
+	absence       = 250 * time.Millisecond // a loop that was away for so long has heard nobody
 	checkpointing = 200 * time.Millisecond
 	drawing       = 200 * time.Millisecond
 
@@ -57,7 +57,7 @@ type download struct {
 	complete   string    // path of a file that was complete already
 	last       error     // why the latest attempt to connect failed
 	checkpoint time.Time
-	housed     time.Time // when the house was last kept
+	awake      time.Time // when loop last ran
 	view       view
 }
 
@@ -95,6 +95,7 @@ func (d *download) loop(ctx context.Context) error {
 		if d.done() {
 			return nil
 		}
+		d.forgiveAbsence(time.Now())
 		if at := d.plan(ctx); !at.IsZero() {
 			plan.Reset(time.Until(at))
 		}
@@ -162,12 +163,23 @@ func (d *download) handle(ctx context.Context, e event) error {
 	return nil
 }
 
-// forgiveSuspension lets nobody be late because this program did not run.
-func (d *download) forgiveSuspension(now time.Time) {
-	if late := now.Sub(d.housed); !d.housed.IsZero() && late > suspended {
-		d.answered = d.answered.Add(late)
+// forgiveAbsence takes nobody for late or silent because this program did not run: it was
+// suspended, or stood still with the disk.
+func (d *download) forgiveAbsence(now time.Time) {
+	away := now.Sub(d.awake)
+	if !d.awake.IsZero() && away > absence {
+		if d.answered = d.answered.Add(away); d.answered.After(now) {
+			d.answered = now
+		}
+		for _, s := range d.servers {
+			for _, c := range s.conns {
+				if c.joined && !d.content.balancer.Silent(c.lane) {
+					d.content.balancer.Blocked(c.lane, now)
+				}
+			}
+		}
 	}
-	d.housed = now
+	d.awake = now
 }
 
 // forgiveDisk takes no connection for silent that waits for the disk.
@@ -185,9 +197,12 @@ func (d *download) forgiveDisk(now time.Time) {
 // keepHouse does what is due by time.
 func (d *download) keepHouse(ctx context.Context) error {
 	now := time.Now()
-	d.forgiveSuspension(now)
+	d.forgiveAbsence(now)
 	if d.content != nil && d.content.part != nil && now.Sub(d.checkpoint) >= checkpointing {
 		d.checkpoint = now
+		if err := d.content.part.Present(); err != nil {
+			return err
+		}
 		if err := d.content.part.Checkpoint(); err != nil {
 			return err
 		}

@@ -32,6 +32,9 @@ var (
 	ErrNoSpace = errors.New("not enough space on the disk")
 )
 
+// errVanished says that somebody has removed the part file, or its folder.
+var errVanished = errors.New("it was removed while it was being written")
+
 // DiskError is a failure of the local disk, of whatever kind: no space, no
 // permission, a file in use.
 type DiskError struct {

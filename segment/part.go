@@ -203,6 +203,15 @@ func (p *Part) Checkpoint() error {
 	return nil
 }
 
+// Present fails when there is no file under the part's name any more. Systems go on taking what is
+// written to a file without a name, and it is lost with the last handle. The error is a *DiskError.
+func (p *Part) Present() error {
+	if _, err := os.Lstat(p.partPath()); errors.Is(err, fs.ErrNotExist) {
+		return diskError("write", p.partPath(), errVanished)
+	}
+	return nil
+}
+
 // Close saves what is had and lets go of the files, which stay for Resume. After
 // Finish, Close or Discard it does nothing.
 func (p *Part) Close() error {
