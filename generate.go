@@ -53,7 +53,7 @@ func manual(w io.Writer, transports, args []string) error {
 				"or the environment variable BRAID_MODE; in this order of precedence.",
 		},
 		Commands: commands(transports),
-		See:      []string{"b3sum(1)"},
+		See:      []string{"braid-client(1)", "braid-server(1)", "b3sum(1)"},
 	}
 	for _, c := range m.Commands {
 		if c.Name == name {

@@ -28,7 +28,10 @@ func (m Manual) Roff() string {
 	fmt.Fprintf(&b, ".TH %s 1 \"\" %s \"User Commands\"\n", strings.ToUpper(roff(m.Name)), argument("braid "+m.Version))
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", roff(m.Name), roff(m.Summary))
 	b.WriteString(".SH SYNOPSIS\n")
-	for _, c := range m.Commands {
+	for i, c := range m.Commands {
+		if i > 0 {
+			b.WriteString(".br\n")
+		}
 		b.WriteString(c.synopsis())
 	}
 	b.WriteString(".SH DESCRIPTION\n")
@@ -36,12 +39,12 @@ func (m Manual) Roff() string {
 		if i > 0 {
 			b.WriteString(".PP\n")
 		}
-		b.WriteString(line(p))
+		b.WriteString(paragraph(p))
 	}
 	if len(m.Commands) > 1 {
 		b.WriteString(".SH MODES\n")
 		for _, c := range m.Commands {
-			fmt.Fprintf(&b, ".TP\n.B %s\n%s", roff(c.Name), line(c.Help))
+			fmt.Fprintf(&b, ".TP\n.B %s\n%s", roff(c.Name), paragraph(c.Help))
 		}
 	}
 	for _, c := range m.Commands {
@@ -71,7 +74,7 @@ func (c *Command) synopsis() string {
 		if c.Optional {
 			words = "[" + words + "]"
 		}
-		return fmt.Sprintf(".B braid %s\n%s.br\n", roff(c.Name), line(words))
+		return fmt.Sprintf(".B braid %s\n%s", roff(c.Name), line(words))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, ".B %s\n", roff(c.Set.Name))
@@ -80,7 +83,7 @@ func (c *Command) synopsis() string {
 			fmt.Fprintf(&b, ".BI %s \" %s\"\n", roff("-"+f.Short), roff(f.Arg))
 		}
 	}
-	return b.String() + ".RI [ flags ]\n.br\n"
+	return b.String() + ".RI [ flags ]\n"
 }
 
 // roff is the sections of one mode: its flags, examples and notes. summary
@@ -90,7 +93,7 @@ func (s *Set) roff(mode string, summary bool) string {
 	title := strings.ToUpper(mode)
 	fmt.Fprintf(&b, ".SH %s FLAGS\n", title)
 	if summary {
-		b.WriteString(line(s.Summary))
+		b.WriteString(paragraph(s.Summary))
 	}
 	for _, f := range s.all() {
 		b.WriteString(".TP\n")
@@ -109,7 +112,7 @@ func (s *Set) roff(mode string, summary bool) string {
 		case f.Default != "":
 			help += " (default " + f.Default + ")"
 		}
-		b.WriteString(head + "\n" + line(help))
+		b.WriteString(head + "\n" + paragraph(help))
 	}
 	fmt.Fprintf(&b, ".SH %s EXAMPLES\n.nf\n", title)
 	for _, e := range s.Examples {
@@ -121,7 +124,7 @@ func (s *Set) roff(mode string, summary bool) string {
 		if i > 0 {
 			b.WriteString(".PP\n")
 		}
-		b.WriteString(line(n))
+		b.WriteString(paragraph(n))
 	}
 	return b.String()
 }
@@ -164,6 +167,18 @@ func line(s string) string {
 		s = `\&` + s
 	}
 	return s + "\n"
+}
+
+// paragraph is text that is filled, in lines of at most 80 bytes as long as its words allow.
+func paragraph(s string) string {
+	var b strings.Builder
+	for l := range strings.SplitSeq(wrap(roff(s), 0), "\n") {
+		if strings.HasPrefix(l, ".") {
+			l = `\&` + l
+		}
+		b.WriteString(l + "\n")
+	}
+	return b.String()
 }
 
 // argument is text as one argument of a request.
