@@ -414,23 +414,40 @@ func checkMismatch(t *testing.T, ports []int, serving, dialling string) {
 	}
 }
 
-// TestKeysThatDoNotMatch is about the line and the exit code; that nothing of
-// the file is told is held in the transport package.
+// TestKeysThatDoNotMatch is about the lines on either side and the exit code; that
+// nothing of the file is told is held in the transport package.
 func TestKeysThatDoNotMatch(t *testing.T) {
-	r := newRig(t, "quic", "the servers' key")
-	r.serve(0, r.file(1000))
-	defer r.close()
-	stderr, err := r.download(t.Context(), nil, 0, nil)
-	r.complete(err, stderr)
-	for name, key := range map[string]string{"none": "", "wrong": "a\tcompletely different one"} {
-		c := &rig{t: t, output: t.TempDir(), ports: r.ports, clients: open(t, "quic", key)}
+	for _, name := range []string{"tls", "quic", "tls+zstd", "quic+zstd"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, name, "the servers' key")
+			r.serve(0, r.file(1000))
+			defer r.close()
+			stderr, err := r.download(t.Context(), nil, 0, nil)
+			r.complete(err, stderr)
+			checkStrangers(t, r, name)
+		})
+	}
+}
+
+func checkStrangers(t *testing.T, r *rig, name string) {
+	for key, line := range map[string]string{"": "the other side has no key", "a\tcompletely different one": "the other side has another key"} {
+		c := &rig{t: t, output: t.TempDir(), ports: r.ports, clients: open(t, name, key)}
 		_, err := c.download(t.Context(), nil, 0, nil)
 		closeTransport(c.clients)
 		if exitCode(err) != codeRefused || !strings.Contains(err.Error(), "BRAID_KEY must be the same on both sides") {
-			t.Errorf("%s: exit code %d, %v", name, exitCode(err), err)
+			t.Errorf("%q: exit code %d, %v", key, exitCode(err), err)
 		}
-		if strings.Contains(err.Error(), "the servers' key") || key != "" && strings.Contains(err.Error(), key) {
-			t.Errorf("%s: a secret is told: %v", name, err)
+		// The server's line is not in step with the client's end.
+		for begun := time.Now(); !strings.Contains(r.stderr.String(), line); time.Sleep(time.Millisecond) {
+			if time.Since(begun) > faultLimit {
+				t.Fatalf("%q: the server does not tell of it: no %q in:\n%s", key, line, &r.stderr)
+			}
+		}
+		for _, told := range []string{err.Error(), r.stderr.String()} {
+			if strings.Contains(told, "the servers' key") || key != "" && strings.Contains(told, key) {
+				t.Errorf("a secret is told: %s", told)
+			}
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"braid/segment"
+	"braid/transport"
 	"braid/wire"
 )
 
@@ -134,10 +135,15 @@ func departed(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no greeting within %v", handshakeLimit)
-	case errors.Is(err, wire.ErrStranger):
+	case stranger(err):
 		return err
 	}
 	return errLeft
+}
+
+// stranger reports whether an error tells of a peer that speaks something else, or that has not the key.
+func stranger(err error) bool {
+	return errors.Is(err, wire.ErrStranger) || errors.Is(err, transport.ErrMismatch) || errors.Is(err, transport.ErrKey)
 }
 
 // await waits for the client's next message. The time limit counts from when

@@ -122,7 +122,7 @@ func (v *virtual) serve(ctx context.Context, conn net.Conn) {
 		},
 	}
 	err := s.run(ctx)
-	if errors.Is(err, errRefused) || errors.Is(err, wire.ErrStranger) {
+	if errors.Is(err, errRefused) || stranger(err) {
 		v.refused.Add(1)
 	}
 	// A connection that closes without a word is somebody who looks whether the port is open.

@@ -14,6 +14,9 @@ const (
 	unreadyLimit = 10 * time.Second
 )
 
+// maxFailed is how many failures wait for an Accept at most. Under a flood the rest is not told.
+const maxFailed = 16
+
 // acceptor is the half of a listener that hands out connections, each of which
 // gets ready (a handshake) in a goroutine of its own, so that a slow one holds up nobody.
 type acceptor struct {
@@ -22,6 +25,7 @@ type acceptor struct {
 	cancel context.CancelFunc
 	slots  chan struct{}
 	ready  chan outcome
+	failed chan net.Conn // what never became ready, for the Read that says why
 	tasks  sync.WaitGroup
 }
 
@@ -32,7 +36,7 @@ type outcome struct {
 }
 
 func newAcceptor(addr net.Addr) *acceptor {
-	a := &acceptor{addr: addr, slots: make(chan struct{}, maxUnready), ready: make(chan outcome)}
+	a := &acceptor{addr: addr, slots: make(chan struct{}, maxUnready), ready: make(chan outcome), failed: make(chan net.Conn, maxFailed)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -43,6 +47,8 @@ func (a *acceptor) Accept() (net.Conn, error) {
 	case <-a.ctx.Done():
 	case o := <-a.ready:
 		return o.conn, o.err
+	case c := <-a.failed:
+		return c, nil
 	}
 	return nil, &net.OpError{Op: "accept", Net: a.addr.Network(), Addr: a.addr, Err: net.ErrClosed}
 }
@@ -58,6 +64,14 @@ func (a *acceptor) offer(o outcome) bool {
 		return true
 	case <-a.ctx.Done():
 		return false
+	}
+}
+
+// tell has Accept return a connection that fails with err. It never waits.
+func (a *acceptor) tell(remote net.Addr, err error) {
+	select {
+	case a.failed <- &failedConn{local: a.addr, remote: remote, err: err}:
+	default:
 	}
 }
 
@@ -86,3 +100,18 @@ func (a *acceptor) close() {
 	a.cancel()
 	a.tasks.Wait()
 }
+
+// failedConn is a connection that ended before it was one.
+type failedConn struct {
+	local, remote net.Addr
+	err           error
+}
+
+func (c *failedConn) Read([]byte) (int, error)         { return 0, c.err }
+func (c *failedConn) Write([]byte) (int, error)        { return 0, c.err }
+func (c *failedConn) Close() error                     { return nil }
+func (c *failedConn) LocalAddr() net.Addr              { return c.local }
+func (c *failedConn) RemoteAddr() net.Addr             { return c.remote }
+func (c *failedConn) SetDeadline(time.Time) error      { return nil }
+func (c *failedConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *failedConn) SetWriteDeadline(time.Time) error { return nil }

@@ -10,7 +10,8 @@ import (
 
 // ErrKey means that the two sides do not share a key: one of them has another
 // one, or none. It comes from Dial or, because a server checks last, from the
-// first Read or Write. The error that wraps it says in words what was wrong.
+// first Read or Write; who listens gets it from the first Read of a connection that is none.
+// The error that wraps it says in words what was wrong.
 var ErrKey = errors.New("the keys do not match")
 
 // ErrMismatch means that the other side does not speak this transport. It
@@ -47,6 +48,10 @@ func explain(err error) error {
 		return known
 	case errors.As(err, &header):
 		return &verdict{ErrMismatch, "the other side does not speak TLS"}
+	case err.Error() == noCertificate, localAlert(err) == alertCertificateRequired:
+		return &verdict{ErrKey, "the other side has no key"}
+	case localAlert(err) == alertNoApplicationProtocol:
+		return &verdict{ErrMismatch, "the other side speaks something else than braid over QUIC"}
 	}
 	switch remoteAlert(err) {
 	case alertCertificateRequired:
@@ -57,6 +62,20 @@ func explain(err error) error {
 		return &verdict{ErrMismatch, "the other side speaks something else than braid over TLS 1.3"}
 	}
 	return err
+}
+
+// noCertificate is what crypto/tls says when it asked for a certificate and got none. It
+// has no other name for it.
+const noCertificate = "tls: client didn't provide a certificate"
+
+// localAlert is the number of the TLS alert with which this side has refused the other one's
+// handshake over QUIC; 0: none.
+func localAlert(err error) int {
+	var own *quic.TransportError
+	if errors.As(err, &own) && !own.Remote && own.ErrorCode.IsCryptoError() {
+		return int(own.ErrorCode - 0x100) // RFC 9001 section 4.8
+	}
+	return 0
 }
 
 // remoteAlert is the number of the TLS alert that the other side has sent; 0: none.

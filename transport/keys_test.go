@@ -163,11 +163,50 @@ func TestKeys(t *testing.T) {
 
 // TestServerTellsOfWrongKeys: who listens learns why a client was refused.
 func TestServerTellsOfWrongKeys(t *testing.T) {
-	h := newHost(t, encrypted["tls"](someone(t, 1)))
-	ask(encrypted["tls"](someone(t, 0)), h.ln.Addr().String())
-	if err := h.failure(t); !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("got %v", err)
+	for name, with := range encrypted {
+		for _, test := range []struct {
+			name           string
+			server, client byte
+			words          string
+		}{
+			{"wrong key", 1, 2, "the other side has another key"},
+			{"key on the server only", 1, 0, "the other side has no key"},
+			{"key on the client only", 0, 1, "the other side has another key"},
+		} {
+			t.Run(name+"/"+test.name, func(t *testing.T) {
+				h := newHost(t, with(someone(t, test.server)))
+				client := with(someone(t, test.client))
+				defer closeTransport(client)
+				ask(client, h.ln.Addr().String())
+				if err := h.failure(t); !errors.Is(err, ErrKey) || !strings.Contains(err.Error(), test.words) {
+					t.Errorf("got %v, want ErrKey with %q", err, test.words)
+				}
+			})
+		}
 	}
+}
+
+// TestFailuresDoNotPileUp: what nobody accepts is dropped, and who fails never waits.
+func TestFailuresDoNotPileUp(t *testing.T) {
+	a := newAcceptor(&net.UDPAddr{})
+	for range 10 * maxFailed {
+		a.tell(&net.UDPAddr{}, ErrKey)
+	}
+	if len(a.failed) != maxFailed {
+		t.Errorf("%d failures are held, want %d", len(a.failed), maxFailed)
+	}
+	c, err := a.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Read(nil); !errors.Is(err, ErrKey) {
+		t.Errorf("it fails with %v, want ErrKey", err)
+	}
+	if _, err := c.Write(nil); !errors.Is(err, ErrKey) {
+		t.Errorf("it fails with %v, want ErrKey", err)
+	}
+	a.close()
 }
 
 // failure waits for a connection that has failed.

@@ -233,12 +233,12 @@ func (t *quicTransport) Listen(ctx context.Context, addr string) (net.Listener, 
 	if err != nil {
 		return nil, err
 	}
-	inner, err := socket.quic.Listen(t.identity.server(), quicConfig())
-	if err != nil {
+	l := &quicListener{acceptor: newAcceptor(socket.udp.LocalAddr()), transport: t, socket: socket}
+	socket.quic.ConnContext = l.watch
+	if l.inner, err = socket.quic.Listen(t.identity.server(), quicConfig()); err != nil {
 		t.release(socket)
 		return nil, err
 	}
-	l := &quicListener{acceptor: newAcceptor(inner.Addr()), transport: t, socket: socket, inner: inner}
 	// As many goroutines as connections may come at once: quic-go itself
 	// queues 32, and refuses what comes beyond.
 	for range maxUnready {
@@ -265,6 +265,17 @@ func (l *quicListener) Close() error {
 		l.transport.stopListening(l.socket)
 	})
 	return err
+}
+
+// watch sees to it that a client without the key is told of, though quic-go never hands it
+// out. quic-go calls it when a connection begins; the context ends with the connection.
+func (l *quicListener) watch(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
+	context.AfterFunc(ctx, func() {
+		if err := explain(context.Cause(ctx)); errors.Is(err, ErrKey) || errors.Is(err, ErrMismatch) {
+			l.tell(client.RemoteAddr, err)
+		}
+	})
+	return ctx, nil
 }
 
 func (l *quicListener) accept() {
