@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"braid/client"
 	"braid/server"
 	"braid/transport"
+	"braid/wire"
 )
 
 // faultLimit is for what takes a moment on a machine that is not busy.
@@ -53,7 +55,8 @@ func testFaults(t *testing.T, transport string) {
 		{"restart", faultRestart},
 		{"resume", faultResume},
 		{"silence", faultSilence},
-		{"corrupt copy", faultCorrupt},
+		{"another copy", faultOther},
+		{"corruption", faultCorrupt},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t, transport, "")
@@ -71,7 +74,7 @@ type rig struct {
 	output  string
 	servers transport.Transport
 	clients transport.Transport
-	mute    *muteTransport
+	faulty  *faultyTransport
 	ports   []int
 	console io.WriteCloser
 	stderr  lockedBuffer
@@ -85,7 +88,7 @@ func newRig(t *testing.T, name, key string) *rig {
 	if r.clients = r.servers; key == "" { // deriving a key takes its time
 		r.clients = open(t, name, key)
 	}
-	r.mute = &muteTransport{Transport: r.servers, until: make(chan struct{})}
+	r.faulty = &faultyTransport{Transport: r.servers, until: make(chan struct{})}
 	return r
 }
 
@@ -126,7 +129,7 @@ func (r *rig) serve(limit int64, files ...string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	keyboard, console := io.Pipe()
 	alive := &firstWrite{w: io.Discard, done: make(chan struct{})}
-	r.mute.port = ports[0]
+	r.faulty.port = ports[0]
 	r.ports, r.console, r.cancel, r.ended = ports, console, cancel, make(chan error, 1)
 	cfg := server.Config{
 		Interval: time.Hour, Servers: len(files), Files: files, Ports: ports, Bind: "127.0.0.1",
@@ -136,7 +139,7 @@ func (r *rig) serve(limit int64, files ...string) {
 		cfg.Limits = append(cfg.Limits, limit)
 	}
 	go func() {
-		r.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: &r.stderr, Transport: r.mute})
+		r.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: &r.stderr, Transport: r.faulty})
 		keyboard.Close()
 	}()
 	select {
@@ -152,7 +155,7 @@ func (r *rig) serve(limit int64, files ...string) {
 func (r *rig) command(line string) { io.WriteString(r.console, line+"\n") }
 
 func (r *rig) close() {
-	r.mute.unmute()
+	r.faulty.unmute()
 	r.cancel() // after serve
 	r.console.Close()
 	if err := <-r.ended; err != nil {
@@ -269,9 +272,9 @@ func faultSilence(t *testing.T, r *rig) {
 	path := r.file(faultSize)
 	r.serve(faultSpeed, path, path)
 	begun := time.Now()
-	stderr, err := r.download(t.Context(), nil, faultSize*2/5, r.mute.on)
+	stderr, err := r.download(t.Context(), nil, faultSize*2/5, r.faulty.on)
 	r.complete(err, stderr)
-	if r.mute.held.Load() == 0 {
+	if r.faulty.held.Load() == 0 {
 		t.Error("the server has never been silent: nothing was tested")
 	}
 	if took := time.Since(begun); took > faultLimit/2 {
@@ -279,9 +282,28 @@ func faultSilence(t *testing.T, r *rig) {
 	}
 }
 
-// faultCorrupt has a server whose copy differs in a byte: it is told apart
-// before a byte of it is used.
+// faultCorrupt has server 1 greet as the others do, and send another byte in every message: none of
+// that is written, and it is told of.
 func faultCorrupt(t *testing.T, r *rig) {
+	path := r.file(faultSize)
+	r.faulty.spoil.Store(true)
+	r.serve(faultSpeed, path, path, path)
+	stderr, err := r.download(t.Context(), nil, 0, nil)
+	r.complete(err, stderr)
+	r.told(stderr, fmt.Sprintf("Server 1 (127.0.0.1:%d): sent corrupt data", r.ports[0]))
+	for i, port := range r.ports[1:] {
+		if line := fmt.Sprintf("Server %d (127.0.0.1:%d): sent corrupt data", i+2, port); strings.Contains(stderr, line) {
+			t.Errorf("an honest server is blamed:\n%s", stderr)
+		}
+	}
+	if r.faulty.spoiled.Load() == 0 {
+		t.Error("nothing was corrupt: nothing was tested")
+	}
+}
+
+// faultOther has a server whose copy differs in a byte: it is told apart
+// before a byte of it is used.
+func faultOther(t *testing.T, r *rig) {
 	path := r.file(faultSize)
 	other := bytes.Clone(r.data)
 	other[len(other)/2] ^= 1
@@ -293,63 +315,71 @@ func faultCorrupt(t *testing.T, r *rig) {
 	}
 }
 
-// muteTransport listens; what is written on its port goes nowhere, while it is on.
-type muteTransport struct {
+// faultyTransport listens; what is written on its port goes nowhere while it is on, or
+// is another file's.
+type faultyTransport struct {
 	transport.Transport
-	port  int // set before it is on
-	muted atomic.Bool
-	held  atomic.Int32 // writes that went nowhere
-	until chan struct{}
-	once  sync.Once
+	port    int // set before it is on
+	muted   atomic.Bool
+	held    atomic.Int32 // writes that went nowhere
+	until   chan struct{}
+	once    sync.Once
+	spoil   atomic.Bool
+	spoiled atomic.Int32 // messages
 }
 
-func (m *muteTransport) on() { m.muted.Store(true) }
+func (m *faultyTransport) on() { m.muted.Store(true) }
 
 // unmute is for the end: it frees the writes that are held.
-func (m *muteTransport) unmute() { m.once.Do(func() { close(m.until) }) }
+func (m *faultyTransport) unmute() { m.once.Do(func() { close(m.until) }) }
 
-func (m *muteTransport) Listen(ctx context.Context, addr string) (net.Listener, error) {
+func (m *faultyTransport) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	l, err := m.Transport.Listen(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	return muteListener{l, m}, nil
+	return faultyListener{l, m}, nil
 }
 
-type muteListener struct {
+type faultyListener struct {
 	net.Listener
-	mute *muteTransport
+	faulty *faultyTransport
 }
 
-func (l muteListener) Accept() (net.Conn, error) {
+func (l faultyListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return muteConn{c, l.mute, port == strconv.Itoa(l.mute.port)}, nil
+	return faultyConn{c, l.faulty, port == strconv.Itoa(l.faulty.port)}, nil
 }
 
-type muteConn struct {
+type faultyConn struct {
 	net.Conn
-	mute *muteTransport
-	mine bool // the silent server's
+	faulty *faultyTransport
+	mine   bool // the silent server's
 }
 
-func (c muteConn) Write(p []byte) (int, error) {
-	if c.mine && c.mute.muted.Load() {
-		c.mute.held.Add(1)
-		<-c.mute.until
+func (c faultyConn) Write(p []byte) (int, error) {
+	if c.mine && c.faulty.muted.Load() {
+		c.faulty.held.Add(1)
+		<-c.faulty.until
 		return 0, errors.New("was silent")
+	}
+	if c.mine && c.faulty.spoil.Load() && wire.Type(p[0]) == wire.TypeData {
+		c.faulty.spoiled.Add(1)
+		p = bytes.Clone(p)
+		p[len(p)-1] ^= 1
 	}
 	return c.Conn.Write(p)
 }
 
-func (c muteConn) SetLinger(sec int) error {
+func (c faultyConn) SetLinger(sec int) error {
 	return c.Conn.(interface{ SetLinger(int) error }).SetLinger(sec)
 }
 
-func (c muteConn) CloseWrite() error {
+func (c faultyConn) CloseWrite() error {
 	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
