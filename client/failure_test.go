@@ -125,6 +125,20 @@ func TestOneSilentForEver(t *testing.T) {
 	})
 }
 
+// TestTooBusyToGreet has a server that accepts connections and has no time for them:
+// dialling it again and again would give it more to do.
+func TestTooBusyToGreet(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.three(data)
+		w.at(2*time.Second, func() { h[0].setRate(1) })
+		r := w.download(3).complete("f.bin", data).told("Server 1 (h:9001): stalled", 1)
+		if most := 2 + int(r.took/(3*time.Second)); h[0].dials > most {
+			t.Errorf("dialled %d times in %v, want at most %d", h[0].dials, r.took, most)
+		}
+	})
+}
+
 func TestOneSlowsToACrawl(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"braid/transport"
@@ -95,11 +94,12 @@ func (d *download) dial(ctx context.Context, s *server, why purpose, pause time.
 // probe dials beside the silent connections of s, and gives up an earlier
 // attempt that nobody has answered: after an outage, a fresh one comes through
 // while TCP still waits to repeat the old one. A connection that was made so and is
-// silent as well gets as long as an attempt; then the next one takes its place, so that a
-// server that only ever says hello has no more than one beside the usual ones.
+// silent as well, or has not been greeted, gets as long as an attempt; then the next one
+// takes its place. So a server that only ever says hello has no more than one beside the
+// usual ones, and one that has too much to do is not given more.
 func (d *download) probe(ctx context.Context, s *server) {
-	for _, c := range slices.Clone(s.conns) {
-		if c.why != toProbe || !c.joined || !d.content.balancer.Silent(c.lane) {
+	for _, c := range d.lanes {
+		if c.server != s || c.closed || c.why != toProbe || c.welcome != nil && !(c.joined && d.content.balancer.Silent(c.lane)) {
 			continue
 		}
 		if time.Since(c.begun) < dialLimit {
