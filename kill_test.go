@@ -29,10 +29,12 @@ const (
 )
 
 // TestKills kills a client with SIGKILL at random moments and starts it again with
-// -r, until it is through. The file is right then, no life has lost what the one
-// before had verified, and the servers have sent little more than the file: what was
-// unfinished or under way at a kill. If a download ends before all kills are done,
-// another one follows.
+// -r, until it is through. The file is right then, and no life has lost what the one
+// before had verified. If a download ends before all kills are done, another one follows.
+//
+// The servers' own count of what they have sent is at most the file and, for each kill, what
+// was unfinished on each connection: one segment, counted whole, and the frame that was under
+// way. Seen: 8 to 17 kB for each connection and kill, where 27 are allowed.
 func TestKills(t *testing.T) {
 	t.Parallel()
 	size := int64(*kills) * killShare
@@ -77,8 +79,7 @@ func TestKills(t *testing.T) {
 	if resumed < done/4 {
 		t.Errorf("only %d lives have found something to go on with", resumed)
 	}
-	// What is under way to a client is a frame or two.
-	limit := downloads*size + int64(done)*killServers*(segment.LayoutOf(size).SegmentSize+2*frame)
+	limit := downloads*size + int64(done)*killServers*(segment.LayoutOf(size).SegmentSize+frame)
 	if sent := servers.total(t); sent < downloads*size || sent > limit {
 		t.Errorf("%d downloads with %d kills: %d bytes sent, want at most %d", downloads, done, sent, limit)
 	} else {
@@ -86,8 +87,8 @@ func TestKills(t *testing.T) {
 	}
 }
 
-// frame is what the servers send at once at that speed, in bytes.
-const frame = 16 << 10
+// frame is what a server sends at once at killSpeed, 20 ms worth of it, in bytes.
+const frame = 10_000
 
 // senders is a running server program.
 type senders struct {
@@ -162,19 +163,27 @@ type life struct {
 	output   string
 }
 
-// download runs a client with -r and kills it after a while, unless that is negative.
+// download runs a client with -r and kills it after a while, unless that is negative. Every
+// other time the while counts from when it has found a server: a busy machine may take
+// longer to start a program than the while is.
 func (s *senders) download(t *testing.T, out string, kill time.Duration) life {
 	t.Helper()
 	p := start(t, "client", "-r", "-i", "0.02", "-o", out, "-a", "127.0.0.1", "-p", s.ports,
 		"--report", "json", "--progress", "never", "--streams", "1")
-	if kill >= 0 {
-		timer := time.AfterFunc(kill, func() { _ = p.Process.Kill() }) // it may have ended
-		defer timer.Stop()
+	timer := time.AfterFunc(time.Hour, func() { _ = p.Process.Kill() }) // it may have ended
+	defer timer.Stop()
+	late := rand.N(2) == 0
+	if kill >= 0 && !late {
+		timer.Reset(kill)
 	}
 	l := life{resumed: -1}
 	var output strings.Builder
 	for p.lines.Scan() {
 		fmt.Fprintln(&output, p.lines.Text())
+		if late && kill >= 0 && strings.HasSuffix(p.lines.Text(), ": connected") {
+			late = false
+			timer.Reset(kill)
+		}
 		var block struct{ Bytes int64 }
 		if json.Unmarshal(p.lines.Bytes(), &block) == nil {
 			l.verified = max(l.verified, block.Bytes)
