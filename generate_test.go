@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"braid/flags"
 	"braid/transport"
@@ -38,7 +41,9 @@ func askShell(t *testing.T, shell, lines string, args ...string) (out string, ok
 	if err := os.WriteFile(filepath.Join(folder, "script"), []byte(script(t, shell)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, append(args, lines)...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, append(args, lines)...)
 	cmd.Dir, cmd.Env = folder, append(os.Environ(), "HOME="+folder, "LC_ALL=C")
 	b, err := cmd.CombinedOutput()
 	if err != nil {
@@ -157,8 +162,60 @@ func TestFish(t *testing.T) {
 	}
 }
 
+// zshAsks types lines at a zsh of its own, each with a tab, and prints what is
+// offered, a line for each.
+const zshAsks = `
+zmodload zsh/zpty
+while IFS= read -r ask; do
+	zpty inner zsh -f -i
+	zpty -w inner 'PROMPT=; stty -echo; autoload -U compinit; compinit -u -d ./dump; source ./script
+bindkey "^I" complete-word
+first() { print; print -rn - "offered:"; }
+last() { print; print done; exit; }
+compprefuncs=(first) comppostfuncs=(last)
+compadd() {
+	if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then builtin compadd "$@"; return; fi
+	local -a hits
+	builtin compadd -A hits "$@"
+	print -rn - " $hits"
+}
+print ready'
+	while zpty -r inner line && [[ $line != ready* ]]; do :; done
+	zpty -w -n inner "${ask%.}"$'\t'
+	while zpty -r inner line && [[ $line != done* ]]; do
+		[[ $line == offered:* ]] && print -r - ${line%%$'\r'*}
+	done
+	zpty -d inner
+done <asks
+`
+
 func TestZsh(t *testing.T) {
-	askShell(t, "zsh", "zsh -n ./script && autoload -U compinit && compinit -u -d ./dump && source ./script && (( $+functions[_braid] ))", "-f", "-c")
+	var asks, want strings.Builder
+	for _, c := range [][2]string{
+		{"braid ser", "server"},
+		{"braid client --rep", "--report"},
+		{"braid client --report ", "text json none"},
+		{"braid client --report=j", "json"},
+		{"braid server -i 2 --transport q", "quic quic+zstd"},
+		{"braid completion z", "zsh"},
+		{"braid server --dig", ""},
+		{"braid server -f scr", "script"},
+	} {
+		fmt.Fprintf(&asks, "%s.\n", c[0])
+		fmt.Fprintf(&want, "%s\n", c[1])
+	}
+	out, ok := askShell(t, "zsh", "zsh -n ./script && print -rn - "+"'"+asks.String()+"'"+" >asks\n"+zshAsks, "-f", "-c")
+	if !ok {
+		return
+	}
+	var got strings.Builder
+	for line := range strings.Lines(out) {
+		words := strings.Fields(strings.TrimPrefix(line, "offered:"))
+		got.WriteString(strings.Join(words, " ") + "\n")
+	}
+	if got.String() != want.String() {
+		t.Errorf("zsh offers\n%swant\n%s", got.String(), want.String())
+	}
 }
 
 // No quote or bracket of the PowerShell script is left open: it is only read there, not run.

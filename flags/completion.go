@@ -270,7 +270,7 @@ Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
             $found = $flags[$words[1]]
         }
     }
-    $found | Where-Object { $_ -and $_[0].StartsWith($wordToComplete) } | ForEach-Object {
+    $found | Where-Object { $_ -and $_[0].StartsWith($wordToComplete, [StringComparison]::OrdinalIgnoreCase) } | ForEach-Object {
         [System.Management.Automation.CompletionResult]::new($_[0], $_[0], 'ParameterValue', $_[1])
     }
 }
