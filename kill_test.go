@@ -188,7 +188,7 @@ func (s *senders) download(t *testing.T, out string, kill time.Duration) life {
 		if json.Unmarshal(p.lines.Bytes(), &block) == nil {
 			l.verified = max(l.verified, block.Bytes)
 		}
-		if _, words, ok := strings.Cut(p.lines.Text(), "resumed: "); ok {
+		if words, ok := strings.CutPrefix(p.lines.Text(), "resumed: "); ok {
 			if _, err := fmt.Sscanf(words, "%d of", &l.resumed); err != nil {
 				t.Errorf("%q: %v", p.lines.Text(), err)
 			}
