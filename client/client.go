@@ -9,9 +9,7 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -90,8 +88,8 @@ func newDownload(cfg Config, env Env) (*download, error) {
 		}
 		d.partial = len(names) > 0
 	}
-	if err := os.MkdirAll(cfg.Output, 0o777); err != nil {
-		return nil, &segment.DiskError{Op: "create", Path: cfg.Output, Err: errors.Unwrap(err)}
+	if err := segment.MakeDir(cfg.Output); err != nil {
+		return nil, err
 	}
 	if cfg.Limit > 0 {
 		burst := min(max(cfg.Limit/50, 4<<10), reportBytes)

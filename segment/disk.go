@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 )
@@ -43,6 +44,30 @@ func (system) open(path string, flag int) (file, error) {
 func (system) rename(from, to string) error { return os.Rename(from, to) }
 
 func (system) remove(path string) error { return os.Remove(path) }
+
+// MakeDir makes a folder and those above it, if they are missing, so that they last: the name of a
+// new folder stands in the one above. The error is a *DiskError.
+func MakeDir(dir string) error { return makeDir(system{}, dir) }
+
+func makeDir(on disk, dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	above := filepath.Dir(dir)
+	if above != dir {
+		if err := makeDir(on, above); err != nil {
+			return err
+		}
+	}
+	err := os.Mkdir(dir, 0o777)
+	if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() {
+		err = nil // somebody else was faster
+	}
+	if err != nil {
+		return diskError("create", dir, err)
+	}
+	return diskError("sync", above, on.syncDir(above))
+}
 
 // syncDir does nothing on systems that cannot.
 func (system) syncDir(dir string) error {

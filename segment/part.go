@@ -46,8 +46,8 @@ func Create(dir, name string, m *Manifest) (*Part, error) {
 }
 
 func createOn(on disk, dir, name string, m *Manifest) (*Part, error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, diskError("create", dir, err)
+	if err := makeDir(on, dir); err != nil {
+		return nil, err
 	}
 	state, err := openState(on, filepath.Join(dir, name+stateSuffix), true)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -611,5 +612,46 @@ func TestPartTakesNoSpaceBeforehand(t *testing.T) {
 	}
 	if n := allocated(p.file); n == 0 {
 		t.Error("nothing taken with all of it written")
+	}
+}
+
+// syncs is a disk that notes which folders are made last.
+type syncs struct {
+	disk
+	dirs []string
+	err  error
+}
+
+func (s *syncs) syncDir(dir string) error {
+	s.dirs = append(s.dirs, dir)
+	return s.err
+}
+
+// TestMakeDirLasts holds that the folder above each new one is flushed, as the new name
+// stands there, and nothing where nothing is new.
+func TestMakeDirLasts(t *testing.T) {
+	top := t.TempDir()
+	deep := filepath.Join(top, "a", "b")
+	s := &syncs{disk: system{}}
+	for range 2 {
+		if err := makeDir(s, deep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{top, filepath.Join(top, "a")}; !slices.Equal(s.dirs, want) {
+		t.Errorf("flushed %v, want %v", s.dirs, want)
+	}
+	s.err = syscall.EIO
+	var e *DiskError
+	if err := makeDir(s, filepath.Join(top, "c")); !errors.As(err, &e) || !errors.Is(err, syscall.EIO) {
+		t.Errorf("a flush that fails: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(top, "file"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"file", filepath.Join("file", "below")} {
+		if err := MakeDir(filepath.Join(top, dir)); !errors.As(err, &e) {
+			t.Errorf("%s: %v, want a *DiskError", dir, err)
+		}
 	}
 }
