@@ -75,3 +75,19 @@ func setLinger(conn net.Conn, sec int) error {
 	}
 	return errors.ErrUnsupported
 }
+
+// What a connection may know of its way or have set there, whatever wraps it: see tcpConn.
+
+// isHardy is Hardy where a connection has it.
+func isHardy(conn net.Conn) bool {
+	h, ok := conn.(interface{ Hardy() bool })
+	return ok && h.Hardy()
+}
+
+// setUnsent is SetUnsent where a connection has it.
+func setUnsent(conn net.Conn, bytes int) error {
+	if u, ok := conn.(interface{ SetUnsent(bytes int) error }); ok {
+		return u.SetUnsent(bytes)
+	}
+	return errors.ErrUnsupported
+}

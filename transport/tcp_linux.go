@@ -63,11 +63,22 @@ func (c *tcpConn) SetUnsent(bytes int) error {
 // the path now and then. Only one goroutine may send.
 func (c *tcpConn) ReadFrom(r io.Reader) (int64, error) {
 	n, err := c.TCPConn.ReadFrom(r)
-	if now := time.Now(); err == nil && now.Sub(c.path.looked) >= lookEvery {
+	c.lookNowAndThen(err)
+	return n, err
+}
+
+// Write is as ReadFrom: what is encrypted or compressed comes this way.
+func (c *tcpConn) Write(p []byte) (int, error) {
+	n, err := c.TCPConn.Write(p)
+	c.lookNowAndThen(err)
+	return n, err
+}
+
+func (c *tcpConn) lookNowAndThen(failed error) {
+	if now := time.Now(); failed == nil && now.Sub(c.path.looked) >= lookEvery {
 		c.path.looked = now
 		_ = c.control(c.path.look) // a socket that cannot be asked stays as it is
 	}
-	return n, err
 }
 
 func (c *tcpConn) control(f func(fd int)) error {

@@ -96,6 +96,12 @@ func (c *tlsConn) SetLinger(sec int) error {
 	return setLinger(c.raw, sec)
 }
 
+// Hardy is that of the connection below.
+func (c *tlsConn) Hardy() bool { return isHardy(c.raw) }
+
+// SetUnsent is that of the connection below.
+func (c *tlsConn) SetUnsent(bytes int) error { return setUnsent(c.raw, bytes) }
+
 func (c *tlsConn) SetDeadline(t time.Time) error {
 	c.deadline.set(t)
 	return c.raw.SetDeadline(t)

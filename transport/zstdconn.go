@@ -220,6 +220,12 @@ func (c *zstdConn) SetLinger(sec int) error {
 	return setLinger(c.Conn, sec)
 }
 
+// Hardy is that of the connection below.
+func (c *zstdConn) Hardy() bool { return isHardy(c.Conn) }
+
+// SetUnsent is that of the connection below; it counts compressed bytes.
+func (c *zstdConn) SetUnsent(bytes int) error { return setUnsent(c.Conn, bytes) }
+
 func (c *zstdConn) SetDeadline(t time.Time) error {
 	c.readDeadline.set(t)
 	c.writeDeadline.set(t)
