@@ -5,7 +5,8 @@
 //	go run ./bench limits       four servers of unequal limits, against the fluid limit
 //	go run ./bench memory       peak memory of client and server
 //	go run ./bench scale        many servers, many clients, many sizes
-//	go run ./bench transports   the transports side by side
+//	go run ./bench transports   the transports side by side, and what carries them with nothing around it
+//	go run ./bench zstd         a text and a video, compressed and not, on loopback and over slow links
 //
 // Machines are noisy: the runs of all rows are interleaved, and medians and
 // ratios within one call are what counts.
@@ -28,7 +29,7 @@ type bench struct {
 	braid string // path of the binary
 	dir   string // scratch, removed at the end
 	reps  int
-	size  int64 // bytes of the file of loopback and transports
+	size  int64 // bytes of the file of loopback, transports and zstd
 	svg   string
 }
 
@@ -46,14 +47,17 @@ func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&b.braid, "braid", "", "path of the braid binary (default: built from this module)")
 	fs.IntVar(&b.reps, "reps", 5, "counted runs of each row; one more warms up")
-	mib := fs.Int64("mib", 1024, "size of the file of loopback and transports, MiB")
+	mib := fs.Int64("mib", 1024, "size of the file of loopback, transports and zstd, MiB")
 	scratch := fs.String("dir", defaultDir(), "where the files are; a memory file system, so that no disk is measured")
 	fs.StringVar(&b.svg, "svg", "", "write the picture of loopback to this file")
 	if len(args) == 0 {
 		fs.Usage()
-		return fmt.Errorf("say what to measure: loopback, limits, memory, scale or transports")
+		return fmt.Errorf("say what to measure: loopback, limits, memory, scale, transports or zstd")
 	}
 	what := args[0]
+	if what == "send" || what == "receive" {
+		return plainEnd(ctx, what, args[1:])
+	}
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -82,6 +86,8 @@ func run(ctx context.Context, args []string) error {
 		return b.scale()
 	case "transports":
 		return b.transports()
+	case "zstd":
+		return b.zstd()
 	}
 	return fmt.Errorf("unknown measurement %q", what)
 }

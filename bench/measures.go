@@ -122,7 +122,8 @@ func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
 	return nil
 }
 
-// transports moves the file over every transport that the binary knows.
+// transports moves the file over every transport that the binary knows, and as many bytes over plain
+// pipes of what tls and quic are made of.
 func (b *bench) transports() error {
 	file, err := b.randomFile("file.bin", b.size)
 	if err != nil {
@@ -137,9 +138,27 @@ func (b *bench) transports() error {
 		defer server.stop()
 		rows = append(rows, &row{name: name, run: func() (sample, error) { return b.fetch(ports, "--transport", name) }})
 	}
+	pipes := map[string][]*row{}
+	for _, kind := range []string{"tls", "quic"} {
+		for _, connections := range []int{1, 4} {
+			r, p, err := b.plainRow(kind, connections)
+			if err != nil {
+				return err
+			}
+			defer p.stop()
+			pipes[kind] = append(pipes[kind], r)
+			rows = append(rows, r)
+		}
+	}
 	if err := b.interleave(rows); err != nil {
 		return err
 	}
 	printRows(rows, b.size)
+	fmt.Println()
+	for _, r := range rows {
+		for _, pipe := range pipes[r.name] {
+			fmt.Printf("%s carries %.2f of what this does: %s.\n", r.name, median(pipe.got, wallOf)/median(r.got, wallOf), pipe.name)
+		}
+	}
 	return nil
 }
