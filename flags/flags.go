@@ -28,12 +28,12 @@ type Flag struct {
 	// Short is the one-letter name, or empty.
 	Short string
 	// Arg names the value in the usage text, such as SECONDS. A flag with no
-	// Arg is a switch: it takes no value, or =true or =false.
+	// Arg is a switch: it takes no value, or =true or =false. The value of
+	// FILE and DIR is completed as the name of a file or a folder.
 	Arg string
 	// Default is shown in the usage text; Parse does not apply it.
 	Default string
 	// Values are all words that the value may be, where they can be listed.
-	// With an Arg of FILE or DIR it is the name of a file or folder.
 	Values []string
 	// Help says in a few words what the flag is for.
 	Help string

@@ -100,7 +100,7 @@ func AutoInt(p *int, high int) func([]string) error {
 	}
 }
 
-// Interval takes a time above zero.
+// Interval takes a time above zero: seconds, or a number with a unit such as 500ms.
 func Interval(p *time.Duration) func([]string) error {
 	return func(values []string) error {
 		v, err := parseDuration(values[0])
@@ -112,7 +112,7 @@ func Interval(p *time.Duration) func([]string) error {
 	}
 }
 
-// Duration takes a time of zero or more.
+// Duration takes a time of zero or more: seconds, or a number with a unit such as 10m.
 func Duration(p *time.Duration) func([]string) error {
 	return func(values []string) error {
 		v, err := parseDuration(values[0])

@@ -1,5 +1,5 @@
 // Package report shows what braid is doing: snapshots go in, and text or JSON
-// blocks for stdout, event lines and a live area for stderr come out.
+// blocks for stdout, event lines and a live area for stderr, and a page for a browser come out.
 //
 // It only consumes. It reads no clock, starts no goroutine and knows no other
 // package of braid: whoever holds the state hands over a snapshot when it is time.
