@@ -22,9 +22,14 @@ const voteLimit = time.Second
 
 // ballot decides which content to fetch: what the user or the partial download
 // asks for (want), else what most of the servers have. It is pure.
+//
+// Where a root is wanted the first answer is taken at once: votes cannot make a root
+// wrong, nor a size right. Of several sizes claimed for it one may be proven (proof.go).
 type ballot struct {
 	servers int
 	want    *segment.Root // nil: whatever most of them have
+	size    *int64        // of the partial download that want is from; nil: none
+	proven  *key          // what want is, for sure; nil: not known yet
 	votes   map[int]key   // by server; the latest counts
 	failed  map[int]bool  // servers that could not be asked, so far
 	first   time.Time     // of the first vote
@@ -80,6 +85,9 @@ func (b *ballot) decide(now time.Time) (k key, ok bool, err error) {
 		return key{}, false, nil
 	}
 	top := groups[0]
+	if b.want != nil {
+		return top.key, true, nil
+	}
 	tie := len(groups) > 1 && len(groups[1].servers) == len(top.servers)
 	switch {
 	case len(top.servers)*2 > b.servers:
@@ -87,17 +95,9 @@ func (b *ballot) decide(now time.Time) (k key, ok bool, err error) {
 	case (late || b.complete()) && !tie:
 		return top.key, true, nil
 	case b.complete():
-		return key{}, false, &IntegrityError{Reason: "the servers disagree about " + b.matter() + ": " + b.describe()}
+		return key{}, false, &IntegrityError{Reason: "the servers disagree about the content and no majority exists (--digest would decide): " + b.describe()}
 	}
 	return key{}, false, nil
-}
-
-// matter is what a tie is about.
-func (b *ballot) matter() string {
-	if b.want != nil {
-		return "the size of the content and no majority exists"
-	}
-	return "the content and no majority exists (--digest would decide)"
 }
 
 // group is the servers that have the same content.
@@ -110,11 +110,22 @@ type group struct {
 func (b *ballot) groups() []group {
 	var all []group
 	for _, g := range b.allGroups() {
-		if b.want == nil || g.key.root == *b.want {
+		if b.wanted(g.key) {
 			all = append(all, g)
 		}
 	}
 	return all
+}
+
+// wanted reports whether a content may be chosen.
+func (b *ballot) wanted(k key) bool {
+	switch {
+	case b.proven != nil:
+		return k == *b.proven
+	case b.size != nil && k.size != *b.size:
+		return false
+	}
+	return b.want == nil || k.root == *b.want
 }
 
 func (b *ballot) allGroups() []group {

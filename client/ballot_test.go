@@ -52,7 +52,8 @@ func TestBallot(t *testing.T) {
 		{name: "wanted, not there yet", servers: 3, want: &a.root, said: []said{votes(0, b), votes(1, b)}, after: time.Hour},
 		{name: "wanted, nobody has it", servers: 2, want: &a.root, said: []said{votes(0, b), fails(1)}, err: "no server offers the content with BLAKE3 " + a.root.String()},
 		{name: "wanted, nobody answers", servers: 2, want: &a.root, said: []said{fails(0), fails(1)}},
-		{name: "wanted, two sizes claimed", servers: 2, want: &a.root, said: []said{votes(0, a), votes(1, c)}, err: "no majority"},
+		{name: "wanted, two sizes claimed", servers: 2, want: &a.root, said: []said{votes(0, a), votes(1, c)}, chosen: &a},
+		{name: "wanted, one of two is enough", servers: 2, want: &a.root, said: []said{votes(1, a)}, chosen: &a},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ballot := newBallot(test.servers, test.want)

@@ -77,6 +77,10 @@ type conn struct {
 	held    []piece       // segments that came before the content was known
 	closed  bool          // the download has given it up
 	lied    bool          // and said why: what it sent does not verify
+
+	manifest   *segment.Manifest // that has come on it, and folds up to the root
+	challenged bool              // it was asked for a proof of the size, see proof.go
+	proving    bool              // the proof has come
 }
 
 // key is the content that the server has offered.

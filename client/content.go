@@ -91,8 +91,12 @@ func (d *download) open(ctx context.Context, c *content, decided bool) (opening,
 // fits checks that a resumed part is of the content that was chosen.
 func (d *download) fits(part *segment.Part, c *content) error {
 	m := part.Manifest()
-	if m.Root() == c.key.root && m.Layout() == c.layout {
+	switch {
+	case m.Root() == c.key.root && m.Layout() == c.layout:
 		return nil
+	case m.Root() == c.key.root: // the servers have proved another size
+		part.Discard()
+		return fmt.Errorf("%w: that one is of %d bytes, the file has %d", segment.ErrNoState, m.Layout().Size, c.key.size)
 	}
 	part.Close()
 	return &IntegrityError{Reason: fmt.Sprintf("the partial download in %s is of the content with BLAKE3 %v, the servers offer %v; without -r it is dropped", d.cfg.Output, m.Root(), c.key.root)}

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"lukechampine.com/blake3"
+	"lukechampine.com/blake3/guts"
 
 	"braid/client"
 	"braid/segment"
@@ -219,6 +221,22 @@ func TestManifestThatDoesNotFoldAlone(t *testing.T) {
 	})
 }
 
+// foldPairs makes chaining values of twice the size.
+func foldPairs(values []byte) (pairs []byte) {
+	word := func(b []byte) (v [8]uint32) {
+		for i := range v {
+			v[i] = binary.LittleEndian.Uint32(b[4*i:])
+		}
+		return v
+	}
+	for ; len(values) > 0; values = values[64:] {
+		for _, w := range guts.ChainingValue(guts.ParentNode(word(values), word(values[32:]), &guts.IV, 0)) {
+			pairs = binary.LittleEndian.AppendUint32(pairs, w)
+		}
+	}
+	return pairs
+}
+
 // TestWrongSize has a liar that claims the right root with another size, which
 // the manifest alone does not disprove.
 func TestWrongSize(t *testing.T) {
@@ -253,16 +271,76 @@ func TestWrongSize(t *testing.T) {
 			w.download(3).complete("f.bin", data).told("Server 1 (h:9001): holds another file", 1)
 		})
 	})
+	// With a digest no votes are needed: the last segment proves the size.
+	wanted := func(c *client.Config) { c.Digest = digest(data) }
 	t.Run("digest", func(t *testing.T) {
+		for name, latency := range map[string]time.Duration{"the liar first": time.Millisecond, "the liar last": 300 * time.Millisecond} {
+			t.Run(name, func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					w.script(1, 200*kB, latency, liar.talk)
+					w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+					w.download(2, wanted).complete("f.bin", data).mentioned("Server 1 (h:9001): ").
+						within(1.3, len(data), 200*kB).wasted(600 * kB)
+				})
+			})
+		}
+	})
+	t.Run("digest, many liars that never prove it", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			slow := liar
+			slow.answer = func(m wire.Message) []byte {
+				if m.Type() == wire.TypeRequest {
+					return []byte{} // nothing
+				}
+				return nil
+			}
+			for k := range 5 {
+				w.script(k+1, 200*kB, time.Millisecond, slow.talk)
+			}
+			w.serve(6, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.download(6, wanted).complete("f.bin", data).within(1.3, len(data), 200*kB).told("holds another file", 5)
+		})
+	})
+	t.Run("digest, inner nodes of the tree as segments", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			// Two segments of 16 KiB stand as one: half the file, as it were.
+			const half = 31 << 14
+			nodes := actor{data: data[:half], name: "f.bin"}
+			nodes.welcome = func(w *wire.Welcome) { w.Root = segment.Root(blake3.Sum256(data)) }
+			nodes.values = func([]byte) []byte { return foldPairs(values(nil)) }
+			if _, err := segment.NewManifest(segment.LayoutOf(half), segment.Root(blake3.Sum256(data)), nodes.values(nil)); err != nil {
+				t.Fatalf("the lie is none: %v", err)
+			}
+			w.script(1, 200*kB, time.Millisecond, nodes.talk)
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.download(2, wanted).complete("f.bin", data).mentioned("Server 1 (h:9001): ").within(1.3, len(data), 200*kB)
+		})
+	})
+	t.Run("resume", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
 			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			r := w.download(2, func(c *client.Config) { c.Digest = digest(data) })
-			if r.err == nil {
-				r.complete("f.bin", data)
-			} else {
-				r.integrity()
+			w.interrupt(2, 3*time.Second, wanted)
+			r := w.download(2, resume).complete("f.bin", data).mentioned("Server 1 (h:9001): ")
+			if n := r.result().Resumed; n < 200*kB {
+				t.Errorf("only %d bytes resumed", n)
 			}
+		})
+	})
+	t.Run("resume of the lie", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
+			w.interrupt(1, 3*time.Second, wanted)
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.download(2, resume).complete("f.bin", data)
+		})
+	})
+	t.Run("empty", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			nothing := actor{name: "f.bin", welcome: func(w *wire.Welcome) { w.Root = segment.Root(blake3.Sum256(data)) }}
+			w.script(1, 200*kB, 1*time.Millisecond, nothing.talk)
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.download(2, wanted).complete("f.bin", data).told("the hash tree does not match the file's digest", 3).within(1.3, len(data), 200*kB)
 		})
 	})
 }

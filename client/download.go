@@ -137,6 +137,8 @@ func (d *download) handle(ctx context.Context, e event) error {
 		d.onManifested(e)
 	case checked:
 		return d.onChecked(ctx, e, now)
+	case proved:
+		return d.onProved(ctx, e, now)
 	case opened:
 		return d.onOpened(ctx, e, now)
 	case discarded:

@@ -39,6 +39,11 @@ type (
 		manifest *segment.Manifest
 		err      error
 	}
+	// proved: a size that a server claims has been checked, by its last segment.
+	proved struct {
+		c   *conn
+		err error
+	}
 	// opened: the part file is ready, or there is no need for one.
 	opened struct {
 		content *content

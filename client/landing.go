@@ -13,6 +13,7 @@ func (d *download) onHeldBack(e heldBack) {
 	}
 	if !e.c.closed {
 		e.c.held = append(e.c.held, e.piece)
+		d.prove(e.c)
 	}
 }
 
@@ -64,6 +65,9 @@ func (d *download) onLanded(e landed, now time.Time) error {
 		d.kept += n
 		c.server.bytes += n
 		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
+		if e.index == d.content.layout.Count()-1 && d.ballot.want != nil && d.ballot.proven == nil {
+			d.sizeIs(d.content.key)
+		}
 	}
 	return nil
 }

@@ -20,12 +20,12 @@ func (d *download) usable(c *conn) bool {
 // wantPartial lets the partial download of the name that a server tells
 // decide the content, where the user has not.
 func (d *download) wantPartial(c *conn) {
-	if !d.partial || d.ballot.want != nil || d.decided {
+	if !d.partial || d.ballot.size != nil || d.decided {
 		return
 	}
-	root, err := segment.PeekState(d.cfg.Output, segment.SafeName(c.welcome.Name))
-	if err == nil {
-		d.ballot.want = &root
+	root, layout, err := segment.PeekState(d.cfg.Output, segment.SafeName(c.welcome.Name))
+	if err == nil && (d.ballot.want == nil || *d.ballot.want == root) {
+		d.ballot.want, d.ballot.size = &root, &layout.Size
 	}
 }
 
@@ -37,6 +37,7 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	d.challengeAll()
 	c := d.content
 	switch {
 	case c == nil:
@@ -99,7 +100,10 @@ func (d *download) choose(k key) {
 			if c.key() == k {
 				name := segment.SafeName(c.welcome.Name)
 				going := old != nil && old.part != nil && old.name == name // its files are on their way out
-				d.content = &content{key: k, layout: c.welcome.Layout, name: name, fromDisk: !going && segment.Leftover(d.cfg.Output, name)}
+				d.content = &content{
+					key: k, layout: c.welcome.Layout, name: name, manifest: c.manifest,
+					fromDisk: !going && segment.Leftover(d.cfg.Output, name),
+				}
 				return
 			}
 		}
@@ -135,7 +139,7 @@ func (d *download) giveUp() {
 func (d *download) turnAway() {
 	for _, s := range d.servers {
 		for _, c := range slices.Clone(s.conns) {
-			if c.key() == d.content.key {
+			if c.key() == d.content.key || d.challenges(c) {
 				continue
 			}
 			d.turnAwayFrom(c)
@@ -189,6 +193,8 @@ func (d *download) onChecked(ctx context.Context, e checked, now time.Time) erro
 		d.lied(e.c, e.err)
 		return d.settle(ctx, now)
 	}
+	e.c.manifest = e.manifest
+	d.prove(e.c)
 	if c := d.content; c != nil && c.key == e.c.key() && c.manifest == nil {
 		c.manifest = e.manifest
 	}
@@ -257,7 +263,7 @@ func (d *download) join(c *conn, now time.Time) {
 		return
 	}
 	if c.key() != d.content.key {
-		if d.decided {
+		if d.decided && !d.challenges(c) {
 			d.turnAwayFrom(c)
 		}
 		return
@@ -273,6 +279,9 @@ func (d *download) join(c *conn, now time.Time) {
 	if c.share.parts > 0 {
 		run := segment.Share(d.content.layout, c.share.part, c.share.parts, c.share.max)
 		b.Adopt(c.lane, 0, balance.Run(run), now)
+	}
+	if c.challenged {
+		b.Adopt(c.lane, proofID, balance.Run(c.lastSegment()), now)
 	}
 	held := c.held
 	c.held = nil

@@ -43,7 +43,7 @@ func (d *download) verdict(now time.Time) error {
 func (d *download) provided() bool {
 	for _, s := range d.servers {
 		for _, c := range s.conns {
-			if d.usable(c) {
+			if d.usable(c) || d.challenges(c) {
 				return true
 			}
 		}

@@ -349,7 +349,7 @@ func TestNothingToResume(t *testing.T) {
 			if err := spoil(p.partPath(), p.partPath()+".state"); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := PeekState(dir, "film.avi"); name != "no part" && !errors.Is(err, ErrNoState) {
+			if _, _, err := PeekState(dir, "film.avi"); name != "no part" && !errors.Is(err, ErrNoState) {
 				t.Errorf("PeekState: %v", err)
 			}
 			if p, err := Resume(context.Background(), dir, "film.avi"); !errors.Is(err, ErrNoState) || p != nil {
@@ -487,8 +487,8 @@ func TestSecondClientIsRefused(t *testing.T) {
 	p := create(t, dir, m)
 	fetch(t, p, data, upTo(m.Layout().Count())...)
 	refused(t, dir, m)
-	if root, err := PeekState(dir, "film.avi"); root != m.Root() || err != nil {
-		t.Errorf("PeekState beside the lock: %s, %v", root, err)
+	if root, layout, err := PeekState(dir, "film.avi"); root != m.Root() || layout != m.Layout() || err != nil {
+		t.Errorf("PeekState beside the lock: %s, %v, %v", root, layout, err)
 	}
 	p.Close()
 	p = resume(t, dir)

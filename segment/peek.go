@@ -7,29 +7,29 @@ import (
 	"path/filepath"
 )
 
-// PeekState returns the root of the download in progress under name, without
+// PeekState returns root and layout of the download in progress under name, without
 // locking it or reading any of its data. The error is ErrNoState when there is none
 // or its state file is torn; a *DiskError, ErrNotRegular for one, when it cannot be read.
-func PeekState(dir, name string) (Root, error) {
+func PeekState(dir, name string) (Root, Layout, error) {
 	path := filepath.Join(dir, name+stateSuffix)
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Root{}, ErrNoState
+		return Root{}, Layout{}, ErrNoState
 	}
 	if err != nil {
-		return Root{}, diskError("open", path, err)
+		return Root{}, Layout{}, diskError("open", path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return Root{}, diskError("open", path, ErrNotRegular)
+		return Root{}, Layout{}, diskError("open", path, ErrNotRegular)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return Root{}, diskError("open", path, err)
+		return Root{}, Layout{}, diskError("open", path, err)
 	}
 	defer f.Close()
 	m, _, err := readState(f)
 	if err != nil {
-		return Root{}, err
+		return Root{}, Layout{}, err
 	}
-	return m.Root(), nil
+	return m.Root(), m.Layout(), nil
 }

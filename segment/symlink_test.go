@@ -67,7 +67,7 @@ func TestResumeRefusesSymlink(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if suffix == ".part.state" {
-				if _, err := PeekState(dir, "film.avi"); !errors.Is(err, ErrNotRegular) {
+				if _, _, err := PeekState(dir, "film.avi"); !errors.Is(err, ErrNotRegular) {
 					t.Errorf("PeekState: %v", err)
 				}
 			}
