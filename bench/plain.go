@@ -82,16 +82,17 @@ func plainSend(ctx context.Context, kind, addr string, share int64) error {
 		return err
 	}
 	if kind == "tls" {
-		return plainSendTLS(addr, config, share)
+		return plainSendTLS(ctx, addr, config, share)
 	}
 	return plainSendQUIC(ctx, addr, config, share)
 }
 
-func plainSendTLS(addr string, config *tls.Config, share int64) error {
+func plainSendTLS(ctx context.Context, addr string, config *tls.Config, share int64) error {
 	l, err := tls.Listen("tcp", addr, config)
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, func() { l.Close() })()
 	for {
 		c, err := l.Accept()
 		if err != nil {
