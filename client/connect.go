@@ -121,7 +121,8 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 	d.detach(c)
 	if !ours && len(s.conns) == 0 {
 		s.state = lost
-		if isRefusal(e.err) {
+		var no *refusal
+		if isRefusal(e.err) && !(errors.As(e.err, &no) && no.code == wire.Shutdown) {
 			s.state = refused
 		}
 		d.trouble(s, fmt.Sprintf("%s: %v", s.state, plain(e.err)))

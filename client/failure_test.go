@@ -68,6 +68,22 @@ func TestConsoleShutsDownAndStarts(t *testing.T) {
 	})
 }
 
+// TestServerEndsInGoodOrder has the console end a server program: the client is told so.
+func TestServerEndsInGoodOrder(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		console, keys := io.Pipe()
+		defer keys.Close()
+		w.serve(1, w.file("f.bin", data), 400*kB, 10*time.Millisecond)
+		w.serveOn(w.host(2, 400*kB, 10*time.Millisecond), 2, w.file("f.bin", data), console)
+		w.at(1*time.Second, func() { io.WriteString(keys, "Q\n") })
+		r := w.download(2).complete("f.bin", data).told("Server 2 (h:9002): lost: shutting down", 1).wasted(64 << 10)
+		if limit := 1 + 3.2*MB/(400*kB); r.took.Seconds() > 1.1*limit {
+			t.Errorf("took %v, the limit is %.1f s", r.took, limit)
+		}
+	})
+}
+
 func TestAllDieAndOneReturns(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)

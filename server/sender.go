@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -135,6 +136,9 @@ func (t *sender) earn(ctx context.Context, n int) error {
 				turn.Cancel()
 				return err
 			}
+		case <-t.ending:
+			turn.Cancel()
+			return t.sayGoodbye()
 		case <-timer.C:
 			return nil
 		case <-ctx.Done():
@@ -184,6 +188,8 @@ func (t *sender) heed(ctx context.Context) error {
 					return err
 				}
 				continue
+			case <-t.ending:
+				return t.sayGoodbye()
 			case <-ctx.Done():
 				return ctx.Err()
 			default:
@@ -200,6 +206,8 @@ func (t *sender) heed(ctx context.Context) error {
 			if err := t.handle(m); err != nil {
 				return err
 			}
+		case <-t.ending:
+			return t.sayGoodbye()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -243,6 +251,14 @@ func (t *sender) stop(code wire.Code, text string) error {
 		return err
 	}
 	return fmt.Errorf("%w: %v: %s", errRefused, code, text)
+}
+
+// sayGoodbye tells the client that the server ends, so that it need not guess.
+func (t *sender) sayGoodbye() error {
+	if err := t.stop(wire.Shutdown, ""); !errors.Is(err, errRefused) {
+		return err
+	}
+	return errEnding
 }
 
 func (t *sender) request(m wire.Request) error {

@@ -249,8 +249,10 @@ func (h *host) settle(ctx context.Context, r started) bool {
 	return true
 }
 
+// stop cuts a virtual server off, as a crash would.
 func (h *host) stop(s *slot) {
-	s.live.stop()
+	s.live.cut()
+	h.tasks.Go(s.live.sessions.Wait)
 	s.sent += s.live.sent.Load()
 	s.accepted += s.live.accepted.Load()
 	s.refused += s.live.refused.Load()
@@ -268,10 +270,28 @@ func (h *host) close() {
 			r.live.listener.Close()
 		}
 	}
+	var ended []<-chan struct{}
 	for _, s := range h.slots {
 		if s.live != nil {
-			h.stop(s)
+			ended = append(ended, s.live.end())
 		}
+	}
+	late := time.NewTimer(goodbye)
+	defer late.Stop()
+	for _, e := range ended {
+		select {
+		case <-e:
+		case <-late.C:
+			late.Reset(0)
+		}
+	}
+	for _, s := range h.slots {
+		if s.live != nil {
+			s.live.cut()
+		}
+	}
+	for _, e := range ended {
+		<-e
 	}
 }
 

@@ -30,9 +30,10 @@ const (
 type session struct {
 	conn    net.Conn
 	source  *segment.Source
-	limiter *rate.Limiter // nil: no limit
-	sent    func(n int)   // file bytes sent
-	changed func(error)   // the file is not what was hashed
+	limiter *rate.Limiter   // nil: no limit
+	ending  <-chan struct{} // closed when the server ends
+	sent    func(n int)     // file bytes sent
+	changed func(error)     // the file is not what was hashed
 }
 
 // changedText is what clients are told; the reason holds paths of this machine.
@@ -43,6 +44,9 @@ var errLeft = errors.New("the client left")
 
 // errRefused means that the client has been told why this is the end.
 var errRefused = errors.New("refused")
+
+// errEnding is that refusal of a server that is shut down in good order.
+var errEnding = fmt.Errorf("%w: the server ends", errRefused)
 
 // run serves until the client leaves, breaks a rule, or ctx ends. It closes
 // the connection. The error says what was wrong; nil: the client left.

@@ -656,3 +656,32 @@ func TestClientThatNeverReadsHoldsLittle(t *testing.T) {
 		c.Close()
 	})
 }
+
+// TestGoodbye ends a server in good order: a client that waits and one in the middle of a file
+// are told, and one that never reads does not hold the end up.
+func TestGoodbye(t *testing.T) {
+	inBubble(t, 4<<20, nil, func(t *testing.T, m *memory, r *running, _ []byte) {
+		waiting, busy, deaf := m.client(t, 9001), m.client(t, 9001), m.client(t, 9001)
+		for _, c := range []*client{waiting, busy, deaf} {
+			defer c.Close()
+			c.greet(wire.Hello{})
+		}
+		busy.say(wire.Request{ID: 1, Run: segment.Run{Count: 256}})
+		deaf.say(wire.Request{ID: 1, Run: segment.Run{Count: 256}})
+		synctest.Wait()
+		took := make(chan time.Duration, 1)
+		begun := time.Now()
+		go func() {
+			r.cancel()
+			err := <-r.done
+			took <- time.Since(begun)
+			r.done <- err // for stop
+		}()
+		busy.next()
+		waiting.refused(wire.Shutdown)
+		busy.refused(wire.Shutdown)
+		if took := <-took; took > goodbye {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

@@ -26,6 +26,7 @@ type virtual struct {
 	event    func(format string, args ...any)
 
 	cancel   context.CancelFunc
+	ending   chan struct{}  // closed when clients are to be told of the end
 	sessions sync.WaitGroup // and the accept loop
 	conns    atomic.Int64   // held now
 	sent     atomic.Int64   // file bytes, since it was started
@@ -38,9 +39,14 @@ type virtual struct {
 // farewells bounds how many refused connections are read out at once.
 const farewells = 64
 
-// start begins to accept. The caller ends it with stop.
+// goodbye bounds how long an orderly end waits for clients to take the news.
+const goodbye = 100 * time.Millisecond
+
+// start begins to accept. The caller ends it with cut and then waits for sessions. The end of
+// ctx is no end: that may be an orderly one.
 func (v *virtual) start(ctx context.Context) {
-	ctx, v.cancel = context.WithCancel(ctx)
+	ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	v.ending = make(chan struct{})
 	v.noise = rate.Sometimes{First: 10, Interval: time.Second}
 	v.sessions.Add(1)
 	go func() {
@@ -49,12 +55,24 @@ func (v *virtual) start(ctx context.Context) {
 	}()
 }
 
-// stop closes the port and cuts all connections, and returns when every
-// goroutine of this virtual server has ended.
-func (v *virtual) stop() {
+// cut closes the port and cuts all connections. It does not wait: sessions that read
+// from a disk that hangs end when it does not any more.
+func (v *virtual) cut() {
 	v.cancel()
 	v.listener.Close()
-	v.sessions.Wait()
+}
+
+// end closes the port and has clients told; cut must follow. The channel is closed when
+// every goroutine of this virtual server has ended.
+func (v *virtual) end() <-chan struct{} {
+	v.listener.Close()
+	close(v.ending)
+	ended := make(chan struct{})
+	go func() {
+		v.sessions.Wait()
+		close(ended)
+	}()
+	return ended
 }
 
 // accept takes connections until the listener is closed. An error that passes
@@ -116,12 +134,16 @@ func (v *virtual) serve(ctx context.Context, conn net.Conn) {
 		conn:    conn,
 		source:  v.source,
 		limiter: v.limiter,
+		ending:  v.ending,
 		sent:    func(n int) { v.sent.Add(int64(n)) },
 		changed: func(err error) {
 			v.changed.Do(func() { v.event("%v; it refuses clients until it is shut down and started again", err) })
 		},
 	}
 	err := s.run(ctx)
+	if errors.Is(err, errEnding) {
+		return
+	}
 	if errors.Is(err, errRefused) || stranger(err) {
 		v.refused.Add(1)
 	}
