@@ -45,24 +45,24 @@ func (b *bench) memory() error {
 		}
 		eight := 0.0
 		if mib <= 1024 { // eight copies of more would not fit
-			var peak int64
-			if _, peak, err = b.clientsOf(file, 4, 8); err != nil {
+			_, many, err := b.clientsOf(file, 4, 8)
+			if err != nil {
 				return err
 			}
-			eight = float64(peak) / (1 << 20)
+			eight = rssOf(many) / (1 << 20)
 		}
-		fmt.Printf("| %d MiB | %.0f | %.0f | %.0f |\n", mib, rssOf(one[0])/(1<<20), float64(alone)/(1<<20), eight)
+		fmt.Printf("| %d MiB | %.0f | %.0f | %.0f |\n", mib, rssOf(one[0])/(1<<20), rssOf(alone)/(1<<20), eight)
 		os.Remove(file)
 	}
 	return nil
 }
 
 // clientsOf runs n clients at once against servers in one process. It returns
-// the clients' figures and the server's peak memory in bytes.
-func (b *bench) clientsOf(file string, servers, n int) ([]sample, int64, error) {
+// the clients' figures and the server's.
+func (b *bench) clientsOf(file string, servers, n int) ([]sample, sample, error) {
 	server, ports, err := b.serve(file, servers)
 	if err != nil {
-		return nil, 0, err
+		return nil, sample{}, err
 	}
 	samples, errs := make([]sample, n), make([]error, n)
 	var wg sync.WaitGroup
@@ -70,8 +70,7 @@ func (b *bench) clientsOf(file string, servers, n int) ([]sample, int64, error) 
 		wg.Go(func() { samples[i], errs[i] = b.fetchTo(fmt.Sprintf("out%d", i), ports) })
 	}
 	wg.Wait()
-	peak := server.stop()
-	return samples, peak, errors.Join(errs...)
+	return samples, server.stop(), errors.Join(errs...)
 }
 
 // scale varies servers, clients and sizes one at a time: the cost of a byte
@@ -81,7 +80,7 @@ func (b *bench) scale() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| servers | clients | size MiB | seconds | client CPU s/GiB | client peak MiB | server peak MiB |\n|---|---|---|---|---|---|---|")
+	fmt.Println("| servers | clients | size MiB | seconds | s/GiB | client CPU s/GiB | server CPU s/GiB | client peak MiB | server peak MiB |\n|---|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 2, 4, 16, 64} {
 		if err := b.scaleRow(file, n, 1, b.size); err != nil {
 			return err
@@ -96,9 +95,13 @@ func (b *bench) scale() error {
 			return err
 		}
 	}
-	for _, mib := range []int64{1, 16, 256, 4096, 8192} {
+	for _, mib := range []int64{1, 16, 256, 1024, 4096, 16384} {
 		os.Remove(file)
-		if file, err = b.randomFile("file.bin", mib<<20); err != nil {
+		create := b.randomFile
+		if mib > 4096 { // two copies of it would not fit into the memory
+			create = b.holes
+		}
+		if file, err = create("file.bin", mib<<20); err != nil {
 			return err
 		}
 		if err := b.scaleRow(file, 4, 1, mib<<20); err != nil {
@@ -109,7 +112,7 @@ func (b *bench) scale() error {
 }
 
 func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
-	samples, peak, err := b.clientsOf(file, servers, clients)
+	samples, server, err := b.clientsOf(file, servers, clients)
 	if err != nil {
 		return err
 	}
@@ -117,8 +120,11 @@ func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
 	for _, s := range samples {
 		last = max(last, s.wall.Seconds())
 	}
-	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.0f | %.0f |\n", servers, clients, size>>20, last,
-		median(samples, cpuOf)*float64(1<<30)/float64(size), median(samples, rssOf)/(1<<20), float64(peak)/(1<<20))
+	gib := float64(size) / (1 << 30)
+	all := gib * float64(clients)
+	// The server's share has hashed the file once before.
+	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f |\n", servers, clients, size>>20, last, last/all,
+		median(samples, cpuOf)/gib, server.cpu.Seconds()/all, median(samples, rssOf)/(1<<20), rssOf(server)/(1<<20))
 	return nil
 }
 

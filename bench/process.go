@@ -33,9 +33,15 @@ func (b *bench) timed(name string, args ...string) (sample, error) {
 	if err != nil {
 		return s, fmt.Errorf("%s: %w: %s", name, err, lastLine(stderr.String()))
 	}
-	s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	s.rss = peak(cmd.ProcessState)
+	wall := s.wall
+	s = used(cmd.ProcessState)
+	s.wall = wall
 	return s, nil
+}
+
+// used is what a process that has ended has used.
+func used(p *os.ProcessState) sample {
+	return sample{cpu: p.UserTime() + p.SystemTime(), rss: peak(p)}
 }
 
 func lastLine(s string) string {
@@ -84,11 +90,11 @@ func (b *bench) await(addr string) error {
 	}
 }
 
-// stop kills the server and returns its peak memory in bytes.
-func (p *process) stop() int64 {
+// stop kills the server and returns what it has used.
+func (p *process) stop() sample {
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
-	return peak(p.cmd.ProcessState)
+	return used(p.cmd.ProcessState)
 }
 
 // serve starts braid servers for file, all in one process.
@@ -145,6 +151,16 @@ func (b *bench) randomFile(name string, size int64) (string, error) {
 	}
 	_, err = io.CopyN(f, rand.Reader, size)
 	return path, errors.Join(err, f.Close())
+}
+
+// holes makes a file of zeros that takes no room on most file systems.
+func (b *bench) holes(name string, size int64) (string, error) {
+	path := b.path(name)
+	f, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	return path, errors.Join(f.Truncate(size), f.Close())
 }
 
 // row is a command of a comparison.

@@ -7,7 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
+	"slices"
 	"time"
 
 	"braid/transport"
@@ -113,6 +113,10 @@ func (d *download) reason() error {
 	return &NoServerError{Wait: d.cfg.Wait, Last: d.last}
 }
 
+func isAny(err error, targets []error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
 // plain says in words what the usual errors of a connection mean.
 func plain(err error) error {
 	var dns *net.DNSError
@@ -125,9 +129,9 @@ func plain(err error) error {
 		return fmt.Errorf("%w (--transport must be the same on both sides)", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it closed the connection")
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isAny(err, cutErrors):
 		return errors.New("it cut the connection")
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case isAny(err, nobodyErrors):
 		return errors.New("nothing listens there")
 	case errors.As(err, &dns):
 		return err
