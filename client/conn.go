@@ -121,6 +121,7 @@ func (c *conn) run(ctx context.Context) {
 	}
 	c.nc.Close()
 	c.kept.Wait()
+	c.keepers.recycle(c.buf)
 	c.emit(ended{c, err})
 }
 

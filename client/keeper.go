@@ -12,7 +12,7 @@ import (
 // more buffers than connections and keepers.
 type keepers struct {
 	work chan delivery
-	free sync.Pool // of *[]byte, left by segments that were kept
+	free chan []byte // buffers that nobody uses
 }
 
 // maxKeepers bounds the memory: a segment has up to 4 MiB.
@@ -26,7 +26,9 @@ type delivery struct {
 	n  int // bytes that were not reported yet
 }
 
-func newKeepers() *keepers { return &keepers{work: make(chan delivery)} }
+func newKeepers() *keepers {
+	return &keepers{work: make(chan delivery), free: make(chan []byte, maxKeepers)}
+}
 
 // start starts the keepers; they end with ctx.
 func (k *keepers) start(ctx context.Context, tasks *sync.WaitGroup) {
@@ -39,9 +41,8 @@ func (k *keepers) run(ctx context.Context) {
 	for {
 		select {
 		case d := <-k.work:
-			_ = d.c.keep(d)  // the download is told
-			buffer := d.data // d must not live on in the pool, nor its connection
-			k.free.Put(&buffer)
+			_ = d.c.keep(d) // the download is told
+			k.recycle(d.data)
 		case <-ctx.Done():
 			return
 		}
@@ -58,10 +59,25 @@ func (k *keepers) take(d delivery) bool {
 	}
 }
 
+// recycle takes a buffer that is not used any more; it may be nil.
+func (k *keepers) recycle(b []byte) {
+	if b == nil {
+		return
+	}
+	select {
+	case k.free <- b:
+	default:
+	}
+}
+
 // buffer returns a buffer of n bytes.
 func (k *keepers) buffer(n int) []byte {
-	if b, ok := k.free.Get().(*[]byte); ok && cap(*b) >= n {
-		return (*b)[:n]
+	select {
+	case b := <-k.free:
+		if cap(b) >= n {
+			return b[:n]
+		}
+	default:
 	}
 	return make([]byte, n)
 }
