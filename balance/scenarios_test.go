@@ -30,7 +30,7 @@ func rig() []scenario {
 		{name: "s4 one silent for ever", most: 1.05, size: mib(96), links: s2, events: []simEvent{{at: part(four, 0.4), link: 2, do: "blackhole"}}},
 		{name: "s5 8 MiB unequal", most: 1.2, lanes: 1, size: mib(8), links: []simLink{
 			{rate: 5, delay: 25 * ms}, {rate: 10, delay: 25 * ms}, {rate: 20, delay: 25 * ms}, {rate: 40, delay: 25 * ms}}},
-		{name: "s6 lossy and long", most: 2.8, size: mib(64), links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})},
+		{name: "s6 lossy and long", most: 2.5, size: mib(64), links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})},
 		{name: "s7 swings", most: 1.09, size: mib(64), links: []simLink{
 			{rate: 80, delay: 15 * ms}, {rate: 4, delay: 15 * ms}, {rate: 20, delay: 15 * ms}, {rate: 20, delay: 15 * ms}},
 			events: []simEvent{{at: 2 * time.Second, link: 0, do: "rate", rate: 4}, {at: 2 * time.Second, link: 1, do: "rate", rate: 80}}},

@@ -11,7 +11,7 @@ const (
 	bins         = 5        // samples of a server's rate that are compared
 	unsteady     = 0.3      // spread of the samples, relative to their mean, that more lanes might help
 	veryUnsteady = 0.5      // spread at which the first step is from one lane to four
-	patience     = 4        // samples in a row that must show it, unless the rate has jumped
+	patience     = 2        // samples in a row that must show it, unless the rate has jumped
 	jump         = 1.4      // growth between samples that is a jump
 	worthLane    = 1.2      // growth of the server's rate that justifies twice the lanes
 	greatGain    = 1.5      // growth after which the number is taken times four
