@@ -38,13 +38,7 @@ const (
 func TestKills(t *testing.T) {
 	t.Parallel()
 	size := int64(*kills) * killShare
-	data := make([]byte, size)
-	rand.NewChaCha8([32]byte{2}).Read(data)
-	file := filepath.Join(t.TempDir(), "data.bin")
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	servers := startSenders(t, file)
+	servers := startSenders(t, 2, size)
 	defer servers.stop(t)
 	done, resumed, downloads := 0, 0, int64(0)
 	for ; done < *kills; downloads++ {
@@ -68,10 +62,7 @@ func TestKills(t *testing.T) {
 				t.Fatalf("exit code %d:\n%s", l.code, l.output)
 			}
 		}
-		got, err := os.ReadFile(filepath.Join(out, "data.bin"))
-		if err != nil || !bytes.Equal(got, data) {
-			t.Fatalf("the file: %d bytes, %v", len(got), err)
-		}
+		servers.complete(t, out)
 		if left, _ := os.ReadDir(out); len(left) != 1 {
 			t.Errorf("left in the folder: %v", left)
 		}
@@ -93,19 +84,27 @@ const frame = 10_000
 // senders is a running server program.
 type senders struct {
 	program
+	data  []byte // of the file that it serves, data.bin
 	ports string
 	sent  atomic.Int64  // bytes of the file, by all of them
 	tells chan struct{} // closed at the end, as is ended
 	ended chan struct{}
 }
 
-func startSenders(t *testing.T, file string) *senders {
+// startSenders serves size bytes that depend on seed.
+func startSenders(t *testing.T, seed byte, size int64) *senders {
 	t.Helper()
+	data := make([]byte, size)
+	rand.NewChaCha8([32]byte{seed}).Read(data)
+	file := filepath.Join(t.TempDir(), "data.bin")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ports, err := freePorts(killServers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &senders{ports: strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ","), "[]"), tells: make(chan struct{}), ended: make(chan struct{})}
+	s := &senders{data: data, ports: strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ","), "[]"), tells: make(chan struct{}), ended: make(chan struct{})}
 	s.program = start(t, "server", "-i", "0.1", "-n", fmt.Sprint(killServers), "-f", file, "-p", s.ports,
 		"--bind", "127.0.0.1", "--limit", killSpeed, "--report", "json")
 	go func() {
@@ -141,6 +140,15 @@ func (s *senders) stop(t *testing.T) {
 	<-s.ended
 	if code := s.end(t); code != codeDone {
 		t.Errorf("the servers: exit code %d", code)
+	}
+}
+
+// complete fails unless what was served is in a client's folder.
+func (s *senders) complete(t *testing.T, out string) {
+	t.Helper()
+	got, err := os.ReadFile(filepath.Join(out, "data.bin"))
+	if err != nil || !bytes.Equal(got, s.data) {
+		t.Fatalf("the file: %d bytes, %v", len(got), err)
 	}
 }
 

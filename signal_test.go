@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -57,6 +58,20 @@ func (p program) until(t *testing.T, text string) {
 		}
 	}
 	t.Fatalf("no %q in the output:\n%s", text, strings.Join(seen, "\n"))
+}
+
+// blocks reads what a client with --report json prints, to the end, and returns it. It tells of the
+// bytes in each block.
+func (p program) blocks(tell func(bytes int64)) string {
+	var output strings.Builder
+	for p.lines.Scan() {
+		output.WriteString(p.lines.Text() + "\n")
+		var block struct{ Bytes int64 }
+		if json.Unmarshal(p.lines.Bytes(), &block) == nil {
+			tell(block.Bytes)
+		}
+	}
+	return output.String()
 }
 
 func (p program) signal(t *testing.T, s os.Signal) {

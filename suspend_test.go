@@ -3,11 +3,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,13 +21,7 @@ func TestSuspensionIsSurvived(t *testing.T) {
 	for _, who := range []string{"client", "servers"} {
 		t.Run(who, func(t *testing.T) {
 			t.Parallel()
-			data := make([]byte, 3_000_000)
-			rand.NewChaCha8([32]byte{4}).Read(data)
-			file := filepath.Join(t.TempDir(), "data.bin")
-			if err := os.WriteFile(file, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			servers := startSenders(t, file)
+			servers := startSenders(t, 4, 3_000_000)
 			defer servers.stop(t)
 			out := t.TempDir()
 			p := start(t, "client", "-i", "0.02", "-o", out, "-a", "127.0.0.1", "-p", servers.ports,
@@ -40,27 +30,23 @@ func TestSuspensionIsSurvived(t *testing.T) {
 			if who == "servers" {
 				stopped = servers.program
 			}
-			var output strings.Builder
-			for done := false; p.lines.Scan(); {
-				output.WriteString(p.lines.Text() + "\n")
-				var block struct{ Bytes int64 }
-				if !done && json.Unmarshal(p.lines.Bytes(), &block) == nil && block.Bytes > 500_000 {
+			done := false
+			output := p.blocks(func(bytes int64) {
+				if !done && bytes > 500_000 {
 					done = true
 					stopped.signal(t, syscall.SIGSTOP)
 					time.AfterFunc(suspension, func() { _ = stopped.Process.Signal(syscall.SIGCONT) })
 				}
-			}
+			})
 			if code := p.end(t); code != codeDone {
-				t.Fatalf("exit code %d:\n%s", code, output.String())
+				t.Fatalf("exit code %d:\n%s", code, output)
 			}
-			if got, err := os.ReadFile(filepath.Join(out, "data.bin")); err != nil || !bytes.Equal(got, data) {
-				t.Errorf("the file: %d bytes, %v", len(got), err)
-			}
+			servers.complete(t, out)
 			var result struct {
 				Elapsed float64
 				Servers []struct{ Bytes int64 }
 			}
-			for line := range strings.Lines(output.String()) {
+			for line := range strings.Lines(output) {
 				_ = json.Unmarshal([]byte(line), &result) // events are no JSON; the last one counts
 			}
 			if result.Elapsed < suspension.Seconds() {
@@ -71,8 +57,8 @@ func TestSuspensionIsSurvived(t *testing.T) {
 					t.Errorf("%d bytes from server %d", s.Bytes, k+1)
 				}
 			}
-			if who == "servers" && (!strings.Contains(output.String(), "stalled") || !strings.Contains(output.String(), "rejoined")) {
-				t.Errorf("stalled and rejoined, where are they?\n%s", output.String())
+			if who == "servers" && (!strings.Contains(output, "stalled") || !strings.Contains(output, "rejoined")) {
+				t.Errorf("stalled and rejoined, where are they?\n%s", output)
 			}
 			busy := p.ProcessState.UserTime() + p.ProcessState.SystemTime()
 			t.Logf("%.1f s, %v of them busy", result.Elapsed, busy)

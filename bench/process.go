@@ -29,12 +29,11 @@ func (b *bench) timed(name string, args ...string) (sample, error) {
 	cmd.Stderr = &stderr
 	begun := time.Now()
 	err := cmd.Run()
-	s := sample{wall: time.Since(begun)}
+	wall := time.Since(begun)
 	if err != nil {
-		return s, fmt.Errorf("%s: %w: %s", name, err, lastLine(stderr.String()))
+		return sample{}, fmt.Errorf("%s: %w: %s", name, err, lastLine(stderr.String()))
 	}
-	wall := s.wall
-	s = used(cmd.ProcessState)
+	s := used(cmd.ProcessState)
 	s.wall = wall
 	return s, nil
 }

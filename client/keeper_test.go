@@ -73,24 +73,41 @@ func TestInterruptLosesNothingWritten(t *testing.T) {
 			for k := range servers {
 				w.serve(k+1, w.file("f.bin", data), 125*kB, 20*time.Millisecond)
 			}
-			var written atomic.Int64
-			w.disk = func(p *segment.Part) func(int, []byte) error {
-				return func(i int, data []byte) error {
-					time.Sleep(time.Duration(i%7) * 10 * time.Millisecond)
-					if err := p.WriteSegment(i, data); err != nil {
-						return err
-					}
-					written.Add(int64(len(data)))
-					return nil
-				}
-			}
+			written := w.countingDisk(func(i int) error {
+				time.Sleep(time.Duration(i%7) * 10 * time.Millisecond)
+				return nil
+			})
 			w.interrupt(servers, 1500*time.Millisecond+time.Duration(try)*337*time.Millisecond)
-			before := written.Load()
-			r := w.download(servers, resume).complete("f.bin", data)
-			if got := r.result().Resumed; got != before || got == 0 {
-				t.Errorf("%d bytes found, %d were written", got, before)
-			}
+			w.resumesWith(written.Load(), servers, data)
 		})
+	}
+}
+
+// countingDisk counts the bytes that were written. It asks first, which may take its time, before
+// each segment; an error is the disk's.
+func (w *world) countingDisk(first func(i int) error) *atomic.Int64 {
+	var written atomic.Int64
+	w.disk = func(p *segment.Part) func(int, []byte) error {
+		return func(i int, data []byte) error {
+			if err := first(i); err != nil {
+				return err
+			}
+			if err := p.WriteSegment(i, data); err != nil {
+				return err
+			}
+			written.Add(int64(len(data)))
+			return nil
+		}
+	}
+	return &written
+}
+
+// resumesWith goes on with a download, which must find exactly so many bytes.
+func (w *world) resumesWith(written int64, servers int, data []byte) {
+	w.t.Helper()
+	r := w.download(servers, resume).complete("f.bin", data)
+	if got := r.result().Resumed; got != written || got == 0 {
+		w.t.Errorf("%d bytes found, %d were written", got, written)
 	}
 }
 
@@ -103,30 +120,19 @@ func TestDiskFailsInManyHands(t *testing.T) {
 		for k := range servers {
 			w.serve(k+1, w.file("f.bin", data), 125*kB, 20*time.Millisecond)
 		}
-		var written atomic.Int64
-		w.disk = func(p *segment.Part) func(int, []byte) error {
-			return func(i int, data []byte) error {
-				time.Sleep(50 * time.Millisecond)
-				if w.now() > 2*time.Second {
-					return &segment.DiskError{Op: "write", Path: p.Name(), Err: syscall.ENOSPC}
-				}
-				if err := p.WriteSegment(i, data); err != nil {
-					return err
-				}
-				written.Add(int64(len(data)))
-				return nil
+		written := w.countingDisk(func(int) error {
+			time.Sleep(50 * time.Millisecond)
+			if w.now() > 2*time.Second {
+				return &segment.DiskError{Op: "write", Path: "f.bin", Err: syscall.ENOSPC}
 			}
-		}
+			return nil
+		})
 		r := w.download(servers).disk("no space left on device", "what has verified is kept").told("no space left", 0)
 		if r.took > 2200*time.Millisecond {
 			t.Errorf("took %v", r.took)
 		}
 		w.disk = nil
-		before := written.Load()
-		again := w.download(servers, resume).complete("f.bin", data)
-		if got := again.result().Resumed; got != before || got == 0 {
-			t.Errorf("%d bytes found, %d were written", got, before)
-		}
+		w.resumesWith(written.Load(), servers, data)
 	})
 }
 

@@ -64,17 +64,17 @@ func (p *path) heldBack(info *unix.TCPInfo) bool {
 	case info.Min_rtt < longPath:
 		return false
 	case lost:
-		return p.queueless(info.Min_rtt, info.Min_rtt/4)
+		return p.queueless(info.Min_rtt + info.Min_rtt/4)
 	default:
-		return p.creeps(then, now) && p.queueless(info.Min_rtt, info.Min_rtt/8)
+		return p.creeps(then, now) && p.queueless(info.Min_rtt+info.Min_rtt/8)
 	}
 }
 
-// queueless reports whether no round trip was longer than the shortest one by more
-// than slack µs: then every queue was short all the time.
-func (p *path) queueless(minRTT, slack uint32) bool {
+// queueless reports whether no round trip was longer than most, in µs, which is little more
+// than the shortest one: then every queue was short all the time.
+func (p *path) queueless(most uint32) bool {
 	for _, s := range p.samples {
-		if s.rtt > minRTT+slack {
+		if s.rtt > most {
 			return false
 		}
 	}
