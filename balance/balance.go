@@ -106,7 +106,8 @@ type Balancer struct {
 	byID       map[Lane]*lane
 	servers    map[int]*server
 	serverList []*server   // in the order in which they were first seen
-	tend       time.Time   // when to look at the streams again
+	tend       time.Time   // no look at the streams before
+	untended   bool        // something may have happened since the last look
 	cursors    map[int]int // how many lanes would go on at this segment
 
 	now    time.Time

@@ -120,7 +120,6 @@ func (b *Balancer) Plan(now time.Time) []Order {
 		b.feed()
 		b.streams()
 		b.fillDirty()
-		b.streams()
 	}
 	orders := b.orders
 	b.orders = nil
@@ -148,20 +147,22 @@ func (b *Balancer) Next(now time.Time) time.Time {
 	if b.Done() {
 		return time.Time{}
 	}
-	var next time.Time
-	soonest := func(t time.Time) {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
-	}
+	next := b.streamsNext()
 	if len(b.timers) > 0 {
-		soonest(b.timers[0].at)
+		next = sooner(next, b.timers[0].at)
 	}
 	if b.hungry {
-		soonest(b.again)
+		next = sooner(next, b.again)
 	}
-	soonest(b.streamsNext())
 	return next
+}
+
+// sooner is the earlier of two times; zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // fill asks for more on a lane whose queue is getting short.

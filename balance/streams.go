@@ -16,6 +16,7 @@ const (
 	worthLane    = 1.2      // growth of the server's rate that justifies twice the lanes
 	greatGain    = 1.5      // growth after which the number is taken times four
 	trialPause   = 3 * time.Second
+	drainLimit   = 3 * time.Second // for what a retired lane still sends
 )
 
 // server is what the lanes to one server have in common, and the search for
@@ -152,14 +153,15 @@ func (s *server) rtt() (t time.Duration) {
 // should.
 func (b *Balancer) streams() {
 	if b.now.Before(b.tend) {
+		b.untended = true
 		return
 	}
-	b.tend = b.now.Add(2 * b.interval())
+	b.tend, b.untended = b.now.Add(2*b.interval()), false
 	for _, s := range b.serverList {
 		b.drain(s)
 		b.thin(s)
 		if n := s.active(); n > 0 {
-			if s.opening > 0 && b.now.After(s.retryAt) {
+			if s.opening > 0 && !b.now.Before(s.retryAt) {
 				s.opening = 0 // lost track of: neither joined nor reported
 			}
 			if n+s.opening < s.want && !b.now.Before(s.retryAt) {
@@ -174,13 +176,34 @@ func (b *Balancer) streams() {
 
 // streamsNext is when streams has something to do though nothing happens;
 // zero is never.
-func (b *Balancer) streamsNext() time.Time {
+func (b *Balancer) streamsNext() (next time.Time) {
 	for _, s := range b.serverList {
-		if s.opening > 0 || s.trial || len(s.lanes) > 0 && len(s.lanes) != s.want {
-			return b.tend
+		at := s.due()
+		if b.untended && s.unsettled() || !at.IsZero() && at.Before(b.tend) {
+			at = b.tend
+		}
+		next = sooner(next, at)
+	}
+	return next
+}
+
+// unsettled reports whether a server has not the lanes that it should have, or may not
+// keep those that it has.
+func (s *server) unsettled() bool {
+	return s.opening > 0 || s.trial || len(s.lanes) > 0 && len(s.lanes) != s.want
+}
+
+// due is when lanes are missing, or retired ones have had their time; zero is never.
+func (s *server) due() (at time.Time) {
+	if s.opening > 0 || len(s.lanes) > 0 && s.active() < s.want {
+		at = s.retryAt
+	}
+	for _, l := range s.lanes {
+		if l.retiring {
+			at = sooner(at, l.retired.Add(drainLimit))
 		}
 	}
-	return time.Time{}
+	return at
 }
 
 // active is the number of lanes that are not about to be closed.
@@ -263,7 +286,7 @@ func (b *Balancer) retire(l *lane) {
 // drain closes lanes that were retired and have delivered the rest.
 func (b *Balancer) drain(s *server) {
 	for _, l := range slices.Clone(s.lanes) {
-		if l.retiring && (len(l.reqs) == 0 || l.silent || b.now.Sub(l.retired) > 3*time.Second) {
+		if l.retiring && (len(l.reqs) == 0 || l.silent || !b.now.Before(l.retired.Add(drainLimit))) {
 			b.close(l)
 		}
 	}
