@@ -224,3 +224,69 @@ func TestBlocked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTakeOverLeavesWhatHasCome: a segment that was cancelled may come after it has been
+// asked for again. What lies before it in that request cannot be cancelled then, and
+// must not be taken for free.
+func TestTakeOverLeavesWhatHasCome(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 60 * seg, SegmentSize: seg, Servers: 2})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 30}, epoch)
+	b.Adopt(1, 1, Run{30, 30}, epoch)
+	now := epoch
+	for i := range 3 {
+		now = now.Add(100 * ms)
+		b.Received(1, seg, now)
+		b.Verified(1, i, now)
+	}
+	b.Verified(1, 45, now)
+	b.Join(2, 1, ms, now)
+	for !b.Done() && now.Sub(epoch) < time.Minute {
+		for _, o := range only(Ask, b.Plan(now)) {
+			for s := o.Run.First; o.Lane == 2 && s < o.Run.End(); s++ {
+				now = now.Add(ms)
+				b.Received(2, seg, now)
+				b.Verified(2, s, now)
+			}
+		}
+		if err := b.check(); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(10 * ms)
+	}
+}
+
+// TestLastLaneIsUsed: a lane that was one too many is not, once the other is gone.
+func TestLastLaneIsUsed(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 400 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Join(2, 0, 10*ms, epoch)
+	now := epoch
+	retiring := func(id Lane) bool { return b.byID[id].retiring }
+	for i := 0; !retiring(1) && !retiring(2); i++ { // both prove themselves, so one is to go
+		if i == 100 {
+			t.Fatal("nobody is to go")
+		}
+		now = now.Add(10 * ms)
+		for id := range Lane(2) {
+			b.Received(id+1, seg, now)
+			b.Verified(id+1, 2*i+int(id), now)
+		}
+		b.Plan(now)
+	}
+	last, other := Lane(1), Lane(2)
+	if retiring(other) {
+		last, other = other, last
+	}
+	b.Leave(other, now)
+	for range 100 {
+		now = now.Add(10 * ms)
+		if len(only(Ask, b.Plan(now))) > 0 {
+			return
+		}
+		b.Received(last, seg, now)
+	}
+	t.Fatal("the last lane gets no work")
+}

@@ -668,7 +668,11 @@ func (s *simulation) mayEnd(ln *simLane) {
 	s.drop(ln)
 	s.b.Leave(ln.id, s.time())
 	s.plan()
-	l := ln.link
+	s.seekAgain(ln.link)
+}
+
+// seekAgain dials a server that has no lane, after a pause.
+func (s *simulation) seekAgain(l *linkState) {
 	s.after(0.2, func() {
 		if !s.hasLane(l) && !s.end {
 			s.dial(l, false)
@@ -758,6 +762,7 @@ func (s *simulation) obey(o Order) {
 		if ln != nil {
 			s.drop(ln)
 			s.b.Leave(ln.id, s.time())
+			s.seekAgain(ln.link)
 		}
 	}
 }

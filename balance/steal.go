@@ -137,8 +137,8 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 		for i := r.keep - 1; i >= 0; i-- {
 			seg := r.run.First + i
 			if r.state[i]&wanted != 0 && b.extra[seg] == 0 {
-				end := float64(max(l.owed()-behind, 1)) / rate
-				return victim{l, rate, r, i, behind, end}, true
+				end := float64(max(l.owed()+l.ghost-behind, 1)) / rate
+				return victim{l, rate, r, i, behind, max(end, b.overdue(l))}, true
 			}
 			if r.state[i]&landed == 0 {
 				behind += b.size(seg)
@@ -146,6 +146,15 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 		}
 	}
 	return victim{}, false
+}
+
+// overdue is how much longer than usual nothing has come on a lane that has work, in
+// seconds. It is not likely to come sooner than in as long again.
+func (b *Balancer) overdue(l *lane) float64 {
+	if l.busy.After(l.last) {
+		return (b.now.Sub(l.busy) - l.rtt).Seconds()
+	}
+	return l.meter.quiet(b.now)
 }
 
 // start is how long it takes until the first byte of a new request can come on
@@ -174,7 +183,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 
 	here := float64(v.l.owed() - v.behind)
 	sent := min(float64(b.beyondReach(v.l)), here)
-	if unsent := int((here - sent) / seg); unsent > 0 {
+	if unsent := int((here - sent) / seg); unsent > 0 && v.at >= v.req.upto {
 		n = b.solo(v, min(n, unsent))
 		if v.end-(start+float64(n)*seg/rate) < worthwhile {
 			return false

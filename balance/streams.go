@@ -87,6 +87,11 @@ func (s *server) left(l *lane, now time.Time) {
 	if i := slices.Index(s.lanes, l); i >= 0 {
 		s.lanes = slices.Delete(s.lanes, i, i+1)
 	}
+	if s.active() == 0 {
+		for _, l := range s.lanes {
+			l.retiring = false // it is not too many any more
+		}
+	}
 	s.unsettle()
 }
 
