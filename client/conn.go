@@ -71,6 +71,7 @@ type conn struct {
 	// Of the download alone.
 	why     purpose
 	welcome *wire.Welcome // nil before the greeting
+	greeted time.Time     // when it came
 	joined  bool          // the balancer knows it
 	got     int64         // bytes of the file that have come
 	rtt     time.Duration // the shortest that was seen

@@ -47,7 +47,7 @@ func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) er
 	if c.closed {
 		return nil
 	}
-	c.welcome, c.rtt = e.welcome, min(c.rtt, e.took)
+	c.welcome, c.greeted, c.rtt = e.welcome, now, min(c.rtt, e.took)
 	s.conns = append(s.conns, c)
 	s.tried, s.fatal = true, nil
 	if s.out() {

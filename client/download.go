@@ -18,6 +18,7 @@ const (
 	drawing       = 200 * time.Millisecond
 
 	manifestLimit = 200 * time.Millisecond // then another server is asked, too
+	showing       = 8 << 10                // bytes of the file by which a server shows that it is a fast one
 	silenceGrace  = 30 * time.Second       // connected but silent servers get this much at least
 
 	// The first request: enough for the round trips until more can be asked,

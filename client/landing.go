@@ -35,6 +35,9 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 	c.got += int64(n)
 	c.server.pause = 0 // it is of use: not so a server that only says hello
 	if !c.joined {
+		if d.lacksManifest() {
+			d.seekManifest(now)
+		}
 		return
 	}
 	d.answered, c.server.hellos = now, 0

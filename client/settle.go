@@ -47,7 +47,7 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 				d.join(conn, now)
 			}
 		}
-	case c.manifest == nil && !d.partialOf(c):
+	case d.lacksManifest():
 		d.seekManifest(now)
 	case !d.busy && (d.decided || !c.waits):
 		d.busy = true
@@ -58,6 +58,12 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 		})
 	}
 	return nil
+}
+
+// lacksManifest reports whether a server must be asked for the manifest.
+func (d *download) lacksManifest() bool {
+	c := d.content
+	return c != nil && c.balancer == nil && c.manifest == nil && !d.partialOf(c)
 }
 
 // partialOf reports whether the manifest will be found on disk, in the
@@ -156,7 +162,8 @@ func (d *download) turnAwayFrom(c *conn) {
 
 // seekManifest asks a server for the manifest, and when that one takes long
 // another one: the one that has sent the most, as the manifest waits behind what
-// a server has sent already.
+// a server has sent already. A fast server shows itself within a few packets, so nobody
+// is asked before one has.
 func (d *download) seekManifest(now time.Time) {
 	c := d.content
 	if c.asked != nil && now.Sub(c.askedAt) < max(manifestLimit, 4*c.asked.rtt) {
@@ -170,7 +177,7 @@ func (d *download) seekManifest(now time.Time) {
 			}
 		}
 	}
-	if best == nil {
+	if best == nil || c.asked == nil && best.got < showing && best.share.parts > 0 && now.Sub(best.greeted) < housekeeping {
 		return
 	}
 	best.told.Store(true)
