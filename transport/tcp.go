@@ -37,10 +37,10 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // A read that brings little is followed by a pause, so that a slow link costs
-// one wake-up for many packets.
+// one wake-up for many packets. All connections wait for the same tick, and so share it.
 const (
 	littleRead = 16 << 10 // bytes
-	readPause  = time.Millisecond
+	readTick   = 3 * time.Millisecond
 )
 
 // gathering is a connection that is read in fewer, larger pieces.
@@ -49,7 +49,7 @@ type gathering struct{ *net.TCPConn }
 func (g gathering) Read(p []byte) (int, error) {
 	n, err := g.TCPConn.Read(p)
 	if err == nil && n < len(p) && n < littleRead {
-		time.Sleep(readPause)
+		time.Sleep(readTick - time.Duration(time.Now().UnixNano())%readTick)
 	}
 	return n, err
 }
