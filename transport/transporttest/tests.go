@@ -306,7 +306,7 @@ func testReadDeadlineLosesNothing(t *testing.T, f *fixture) {
 			n := min(len(rest), 7_000)
 			accepted.Write(rest[:n])
 			rest = rest[n:]
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // longer than a transport gathers
 		}
 		accepted.Close()
 	}()
