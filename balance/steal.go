@@ -137,8 +137,7 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 		for i := r.keep - 1; i >= 0; i-- {
 			seg := r.run.First + i
 			if r.state[i]&wanted != 0 && b.extra[seg] == 0 {
-				end := float64(max(l.owed()+l.ghost-behind, 1)) / rate
-				return victim{l, rate, r, i, behind, max(end, b.overdue(l))}, true
+				return victim{l, rate, r, i, behind, b.end(l, l.owed()-behind, rate)}, true
 			}
 			if r.state[i]&landed == 0 {
 				behind += b.size(seg)
@@ -148,13 +147,22 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 	return victim{}, false
 }
 
+// end is when the last of owed bytes will have come on a lane, in seconds.
+func (b *Balancer) end(l *lane, owed int64, rate float64) float64 {
+	if owed <= 0 {
+		return 0 // it has come, and is being verified and written
+	}
+	return max(float64(owed)/rate, b.overdue(l))
+}
+
 // overdue is how much longer than usual nothing has come on a lane that has work, in
 // seconds. It is not likely to come sooner than in as long again.
 func (b *Balancer) overdue(l *lane) float64 {
-	if l.busy.After(l.last) {
-		return (b.now.Sub(l.busy) - l.rtt).Seconds()
+	since := l.last
+	if asked := l.busy.Add(l.rtt); asked.After(since) {
+		since = asked
 	}
-	return l.meter.quiet(b.now)
+	return b.now.Sub(since).Seconds() - 2*l.meter.gap
 }
 
 // start is how long it takes until the first byte of a new request can come on
