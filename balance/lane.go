@@ -1,6 +1,9 @@
 package balance
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // lane is what is known of one connection.
 type lane struct {
@@ -42,6 +45,7 @@ type request struct {
 	state []byte // of each segment: wanted, landed
 	here  int    // landed ones below keep
 	upto  int    // index after the last one landed
+	ahead int64  // bytes of cancelled segments that are expected before its own
 }
 
 const (
@@ -65,6 +69,7 @@ func (b *Balancer) enqueue(l *lane, r *request) {
 			l.partial = 0
 		}
 	}
+	r.ahead = l.ghost
 	l.reqs = append(l.reqs, r)
 	for i := range r.keep {
 		l.out += b.size(r.run.First + i)
@@ -104,7 +109,7 @@ func (b *Balancer) cut(l *lane, r *request, keep int) {
 	if keep >= r.keep {
 		return
 	}
-	l.ghost += b.underWay(l, r, keep)
+	l.haunt(r, b.underWay(l, r, keep))
 	for i := keep; i < r.keep; i++ {
 		seg := r.run.First + i
 		l.out -= b.size(seg)
@@ -116,6 +121,14 @@ func (b *Balancer) cut(l *lane, r *request, keep int) {
 	r.keep = keep
 	b.orders = append(b.orders, Order{Kind: Shorten, Lane: l.id, Server: l.server.no, ID: r.id, Keep: keep})
 	b.settle(l, r)
+}
+
+// haunt notes that n cancelled bytes of a request are expected all the same.
+func (l *lane) haunt(r *request, n int64) {
+	l.ghost += n
+	for _, o := range l.reqs[slices.Index(l.reqs, r)+1:] {
+		o.ahead += n
+	}
 }
 
 // underWay estimates how many bytes of a request from segment keep on are

@@ -75,6 +75,9 @@ func (l *lane) arrived(n int, now time.Time) {
 	l.fresh += int64(n)
 	ghost := min(int64(n), l.ghost)
 	l.ghost -= ghost
+	for _, r := range l.reqs {
+		r.ahead = max(r.ahead-ghost, 0)
+	}
 	l.partial += int64(n) - ghost
 	l.last = now
 	l.meter.add(n, now)

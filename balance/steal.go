@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	lead       = 20 * time.Millisecond // how long before it runs dry a lane looks for work
-	firstWait  = 50 * time.Millisecond // after which a lane without a rate counts as slow
-	worthwhile = 0.005                 // seconds a take-over must gain
-	sendQueue  = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
+	lead        = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
+	firstWait   = 50 * time.Millisecond  // after which a lane without a rate counts as slow
+	worthwhile  = 0.005                  // seconds a take-over must gain
+	unexplained = 150 * time.Millisecond // silence after which a lane is not thought to wait for the disk
+	sendQueue   = 160 << 10              // bytes in a server's socket and current frame that no cancel reaches
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -137,7 +138,7 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 		for i := r.keep - 1; i >= 0; i-- {
 			seg := r.run.First + i
 			if r.state[i]&wanted != 0 && b.extra[seg] == 0 {
-				return victim{l, rate, r, i, behind, b.end(l, l.owed()-behind, rate)}, true
+				return victim{l, rate, r, i, behind, b.end(l, l.owed()-behind, r.ahead, rate)}, true
 			}
 			if r.state[i]&landed == 0 {
 				behind += b.size(seg)
@@ -147,12 +148,15 @@ func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 	return victim{}, false
 }
 
-// end is when the last of owed bytes will have come on a lane, in seconds.
-func (b *Balancer) end(l *lane, owed int64, rate float64) float64 {
-	if owed <= 0 {
-		return 0 // it has come, and is being verified and written
+// end is when the last of owed bytes, and what was cancelled ahead of them, will have come
+// on a lane, in seconds. All may seem to have come: then it is being verified and written,
+// unless it was something else that came.
+func (b *Balancer) end(l *lane, owed, ahead int64, rate float64) float64 {
+	late := b.overdue(l)
+	if owed <= 0 && late < unexplained.Seconds() {
+		return 0
 	}
-	return max(float64(owed)/rate, b.overdue(l))
+	return max(float64(owed+ahead)/rate, late)
 }
 
 // overdue is how much longer than usual nothing has come on a lane that has work, in
