@@ -184,7 +184,7 @@ func (b *Balancer) streams() {
 func (b *Balancer) streamsNext() (next time.Time) {
 	for _, s := range b.serverList {
 		at := s.due()
-		if b.untended && s.unsettled() || !at.IsZero() && at.Before(b.tend) {
+		if b.untended && s.changing() || !at.IsZero() && at.Before(b.tend) {
 			at = b.tend
 		}
 		next = sooner(next, at)
@@ -192,9 +192,9 @@ func (b *Balancer) streamsNext() (next time.Time) {
 	return next
 }
 
-// unsettled reports whether a server has not the lanes that it should have, or may not
+// changing reports whether a server has not the lanes that it should have, or may not
 // keep those that it has.
-func (s *server) unsettled() bool {
+func (s *server) changing() bool {
 	return s.opening > 0 || s.trial || len(s.lanes) > 0 && len(s.lanes) != s.want
 }
 
