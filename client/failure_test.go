@@ -51,14 +51,21 @@ func TestDiesAndComesBack(t *testing.T) {
 	})
 }
 
+// serveWithConsole starts two servers of a file. What is written to keys is typed at the
+// second one's console; the caller closes it.
+func (w *world) serveWithConsole() (data []byte, keys *io.PipeWriter) {
+	data = content(size, 1)
+	console, keys := io.Pipe()
+	w.serve(1, w.file("f.bin", data), 400*kB, 10*time.Millisecond)
+	w.serveOn(w.host(2, 400*kB, 10*time.Millisecond), 2, w.file("f.bin", data), console)
+	return data, keys
+}
+
 // TestConsoleShutsDownAndStarts has the real server's console do it.
 func TestConsoleShutsDownAndStarts(t *testing.T) {
 	inWorld(t, func(w *world) {
-		data := content(size, 1)
-		console, keys := io.Pipe()
+		data, keys := w.serveWithConsole()
 		defer keys.Close()
-		w.serve(1, w.file("f.bin", data), 400*kB, 10*time.Millisecond)
-		w.serveOn(w.host(2, 400*kB, 10*time.Millisecond), 2, w.file("f.bin", data), console)
 		w.at(1*time.Second, func() { io.WriteString(keys, "E1\n") })
 		w.at(2*time.Second, func() { io.WriteString(keys, "S1\n") })
 		r := w.download(2).complete("f.bin", data).told("Server 2 (h:9002): lost: it cut the connection", 1).told("rejoined", 1)
@@ -71,11 +78,8 @@ func TestConsoleShutsDownAndStarts(t *testing.T) {
 // TestServerEndsInGoodOrder has the console end a server program: the client is told so.
 func TestServerEndsInGoodOrder(t *testing.T) {
 	inWorld(t, func(w *world) {
-		data := content(size, 1)
-		console, keys := io.Pipe()
+		data, keys := w.serveWithConsole()
 		defer keys.Close()
-		w.serve(1, w.file("f.bin", data), 400*kB, 10*time.Millisecond)
-		w.serveOn(w.host(2, 400*kB, 10*time.Millisecond), 2, w.file("f.bin", data), console)
 		w.at(1*time.Second, func() { io.WriteString(keys, "Q\n") })
 		r := w.download(2).complete("f.bin", data).told("Server 2 (h:9002): lost: shutting down", 1).wasted(64 << 10)
 		if limit := 1 + 3.2*MB/(400*kB); r.took.Seconds() > 1.1*limit {

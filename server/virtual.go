@@ -81,11 +81,10 @@ func (v *virtual) accept(ctx context.Context) {
 	refusing := make(chan struct{}, farewells)
 	for {
 		conn, err := v.listener.Accept()
-		if ctx.Err() != nil && err == nil {
-			abort(conn) // it came in the very moment of the cut
-			return
-		}
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			if err == nil {
+				abort(conn) // it came in the very moment of the cut
+			}
 			return
 		}
 		if err != nil {
