@@ -102,6 +102,8 @@ type Balancer struct {
 	bytes  int64       // received
 	extra  map[int]int // of the held segments: how many lanes more than one hold it
 
+	bound  int64 // bytes asked for and not verified, at most; 0: any number
+
 	lanes      []*lane // in the order in which they joined
 	byID       map[Lane]*lane
 	servers    map[int]*server
@@ -147,6 +149,13 @@ func (b *Balancer) Have(seg int) {
 	if seg >= 0 && seg < b.segs && !b.done.has(seg) {
 		b.finish(seg, false)
 	}
+}
+
+// Bound limits the bytes of all lanes that have been asked for and have not verified, which is
+// what the caller may have to hold; 0: no limit.
+func (b *Balancer) Bound(bytes int64) {
+	b.bound = bytes
+	b.touchAll()
 }
 
 // Join says that a lane is connected and may be asked. rtt is the connection's
@@ -201,16 +210,18 @@ func (b *Balancer) Leave(id Lane, now time.Time) {
 // Received reports n bytes of payload off the wire of a lane, wanted or not.
 func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	b.tick(now)
-	l := b.byID[id]
-	if l == nil || n <= 0 {
-		return
+	if l := b.byID[id]; l != nil && n > 0 {
+		b.hear(l, n)
+		l.arrived(n)
 	}
-	if l.silent {
-		b.revive(l)
+}
+
+// Overhead reports n bytes off the wire of a lane that are of no segment. They take its time as well.
+func (b *Balancer) Overhead(id Lane, n int, now time.Time) {
+	b.tick(now)
+	if l := b.byID[id]; l != nil && n > 0 {
+		b.hear(l, n)
 	}
-	b.received(l.server, n)
-	l.arrived(n, now)
-	b.touch(l)
 }
 
 // Blocked reports that what comes on a lane waits for the caller, for its disk say:

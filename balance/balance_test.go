@@ -290,3 +290,56 @@ func TestLastLaneIsUsed(t *testing.T) {
 	}
 	t.Fatal("the last lane gets no work")
 }
+
+// TestBound holds that no more is asked for than the caller can hold, until it says so.
+func TestBound(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 400 * seg, SegmentSize: seg, Servers: 2})
+	b.Bound(10 * seg)
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 6}, epoch)
+	b.Join(2, 1, 10*ms, epoch)
+	out := 6
+	count := func(orders []Order) {
+		for _, o := range orders {
+			if o.Kind == Ask {
+				out += o.Run.Count
+			}
+		}
+	}
+	count(b.Plan(epoch))
+	if out != 10 {
+		t.Errorf("%d segments are out, want 10", out)
+	}
+	now := epoch.Add(10 * ms)
+	b.Received(1, 6*seg, now)
+	if orders := b.Plan(now); len(orders) > 0 {
+		t.Errorf("what has come and not verified counts no more: %+v", orders)
+	}
+	b.Bound(0)
+	if count(b.Plan(now)); out <= 10 {
+		t.Error("nothing more is asked for without a bound")
+	}
+}
+
+// TestOverhead holds that bytes of no segment show that a lane lives, and pay nothing off.
+func TestOverhead(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 400 * seg, SegmentSize: seg})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 8}, epoch)
+	b.Plan(epoch)
+	owed := b.Outstanding(1)
+	now := epoch
+	for range 20 {
+		now = now.Add(200 * ms)
+		b.Overhead(1, 2000, now)
+		b.Plan(now)
+		if b.Silent(1) {
+			t.Fatalf("silent after %v", now.Sub(epoch))
+		}
+	}
+	if got := b.Outstanding(1); got < owed {
+		t.Errorf("owes %d bytes, want %d or more", got, owed)
+	}
+}

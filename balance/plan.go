@@ -1,6 +1,9 @@
 package balance
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Tuned in the simulator; see docs/design-notes.md.
 const (
@@ -66,24 +69,33 @@ func (b *Balancer) rate(l *lane) float64 {
 	return max(r, 1)
 }
 
-// arrived notes n bytes on a lane.
-func (l *lane) arrived(n int, now time.Time) {
+// hear notes that a lane has brought n bytes of whatever.
+func (b *Balancer) hear(l *lane, n int) {
+	if l.silent {
+		b.revive(l)
+	}
+	b.received(l.server, n)
 	if l.meter.open {
-		l.gap = max(now.Sub(l.last), l.gap-l.gap/16)
+		l.gap = max(b.now.Sub(l.last), l.gap-l.gap/16)
 	}
 	l.got += int64(n)
 	l.fresh += int64(n)
+	l.last = b.now
+	l.meter.add(n, b.now)
+	if len(l.reqs) == 0 {
+		l.meter.pause() // cancelled work that came all the same
+	}
+	b.touch(l)
+}
+
+// arrived notes n bytes of segments on a lane.
+func (l *lane) arrived(n int) {
 	ghost := min(int64(n), l.ghost)
 	l.ghost -= ghost
 	for _, r := range l.reqs {
 		r.ahead = max(r.ahead-ghost, 0)
 	}
 	l.partial += int64(n) - ghost
-	l.last = now
-	l.meter.add(n, now)
-	if len(l.reqs) == 0 {
-		l.meter.pause() // cancelled work that came all the same
-	}
 }
 
 // What must be considered, in the order in which Plan does so:
@@ -186,13 +198,28 @@ func (b *Balancer) fill(l *lane) {
 			b.noteHunger(l)
 			return
 		}
-		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l))
+		if b.room() <= 0 {
+			return
+		}
+		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l), b.room())
 		if n <= 0 {
 			b.noteHunger(l)
 			return
 		}
 		b.ask(l, b.pick(l, int(n)))
 	}
+}
+
+// room is how many segments more may be asked for within the bound.
+func (b *Balancer) room() int64 {
+	if b.bound == 0 {
+		return math.MaxInt64
+	}
+	left := b.bound
+	for _, l := range b.lanes {
+		left -= l.out
+	}
+	return left / b.cfg.SegmentSize
 }
 
 // goal is how many bytes should be outstanding on a lane.

@@ -51,6 +51,16 @@ func TestFirstServersAreTheSlowest(t *testing.T) {
 	})
 }
 
+// TestFastServerNeedNotWaitForTheManifest has a near, slow server asked for the manifest, and a distant, fast one.
+func TestFastServerNeedNotWaitForTheManifest(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(32*MB, 1)
+		w.serve(1, w.file("f.bin", data), 100*kB, time.Millisecond)
+		w.serve(2, w.file("f.bin", data), 8*MB, 150*time.Millisecond)
+		w.download(2).complete("f.bin", data).within(1.25, 32*MB, 8100*kB) // 1.15 of that are two round trips
+	})
+}
+
 var blockLine = regexp.MustCompile(`^(Server \d+|Total): (\d+)/(\d+), download speed: (\d+\.\d)kb/s$`)
 
 // TestBlocks holds the exact form of the text on stdout, and that its sums are right.

@@ -34,7 +34,7 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 // that was there before gets none: what is missing then is the manifest, which
 // would wait behind it.
 func (d *download) firstShare(s *server, why purpose) share {
-	if why != toSeek || d.partial || s.useful || d.content != nil && d.content.balancer != nil {
+	if why != toSeek || d.partial || s.useful || d.content != nil && d.content.store != nil {
 		return share{}
 	}
 	n := len(d.servers)

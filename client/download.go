@@ -108,7 +108,7 @@ func (d *download) done() bool {
 	if d.complete != "" {
 		return true
 	}
-	return d.decided && d.content != nil && d.content.balancer != nil && d.content.balancer.Done()
+	return d.decided && d.content != nil && d.content.store != nil && d.content.balancer.Done()
 }
 
 // handleAll handles an event and those that wait behind it, so that one plan
@@ -149,7 +149,7 @@ func (d *download) handle(ctx context.Context, e event) error {
 		d.onReceived(e.c, e.n, now)
 	case overhead:
 		if e.c.joined {
-			d.content.balancer.Received(e.c.lane, e.n, now)
+			d.content.balancer.Overhead(e.c.lane, e.n, now)
 		}
 	case heldBack:
 		d.onHeldBack(e)
@@ -191,6 +191,9 @@ func (d *download) forgiveDisk(now time.Time) {
 		for _, c := range s.conns {
 			if c.joined && c.keeping.Load() > 0 {
 				d.answered = now
+				d.content.balancer.Blocked(c.lane, now)
+			}
+			if c.joined && len(c.held) > 0 {
 				d.content.balancer.Blocked(c.lane, now)
 			}
 		}

@@ -34,10 +34,10 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 	c.server.arrived += int64(n)
 	c.got += int64(n)
 	c.server.pause = 0 // it is of use: not so a server that only says hello
+	if d.lacksManifest() {
+		d.seekManifest(now)
+	}
 	if !c.joined {
-		if d.lacksManifest() {
-			d.seekManifest(now)
-		}
 		return
 	}
 	d.answered, c.server.hellos = now, 0

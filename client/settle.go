@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -39,14 +42,22 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 	}
 	d.challengeAll()
 	c := d.content
-	switch {
-	case c == nil:
-	case c.balancer != nil:
+	if c == nil {
+		return nil
+	}
+	if c.balancer == nil && c.nothingThere {
+		d.begin(c)
+		c.balancer.Bound(allShares)
+	}
+	if c.balancer != nil {
 		for _, s := range d.servers {
 			for _, conn := range slices.Clone(s.conns) {
 				d.join(conn, now)
 			}
 		}
+	}
+	switch {
+	case c.store != nil:
 	case d.lacksManifest():
 		d.seekManifest(now)
 	case !d.busy && (d.decided || !c.waits):
@@ -63,7 +74,7 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 // lacksManifest reports whether a server must be asked for the manifest.
 func (d *download) lacksManifest() bool {
 	c := d.content
-	return c != nil && c.balancer == nil && c.manifest == nil && !d.partialOf(c)
+	return c != nil && c.store == nil && c.manifest == nil && !d.partialOf(c)
 }
 
 // partialOf reports whether the manifest will be found on disk, in the
@@ -106,9 +117,11 @@ func (d *download) choose(k key) {
 			if c.key() == k {
 				name := segment.SafeName(c.welcome.Name)
 				going := old != nil && old.part != nil && old.name == name // its files are on their way out
+				leftover := !going && segment.Leftover(d.cfg.Output, name)
+				_, err := os.Lstat(filepath.Join(d.cfg.Output, name))
 				d.content = &content{
 					key: k, layout: c.welcome.Layout, name: name, manifest: c.manifest,
-					fromDisk: !going && segment.Leftover(d.cfg.Output, name),
+					fromDisk: leftover, nothingThere: !leftover && errors.Is(err, fs.ErrNotExist),
 				}
 				return
 			}
@@ -122,6 +135,11 @@ func (d *download) choose(k key) {
 func (d *download) giveUp() {
 	old := d.content
 	d.content, d.decided = nil, false
+	for _, s := range d.servers {
+		for _, c := range s.conns {
+			c.joined = false
+		}
+	}
 	if old == nil || old.part == nil {
 		return
 	}
@@ -135,9 +153,6 @@ func (d *download) giveUp() {
 	d.view.history.Forget()
 	for _, s := range d.servers {
 		s.bytes, s.bytesThen = 0, 0
-		for _, c := range s.conns {
-			c.joined = false
-		}
 	}
 }
 
@@ -238,10 +253,10 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	if e.outcome.dropped {
 		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
 	}
-	c.balancer = balance.New(balance.Config{
-		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
-		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
-	})
+	if c.balancer == nil {
+		d.begin(c)
+	}
+	c.balancer.Bound(0)
 	if e.outcome.resumed {
 		d.resumed = c.part.HaveBytes()
 		d.view.then += d.resumed // found, not fetched
@@ -256,6 +271,15 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	return d.settle(ctx, now)
 }
 
+// begin has the servers of a content given work. Where nothing is on disk, that need not wait for
+// the manifest: it may take a slow server long, while a fast one runs dry.
+func (d *download) begin(c *content) {
+	c.balancer = balance.New(balance.Config{
+		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
+		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
+	})
+}
+
 // maxStreams is how many connections a server may have.
 func (d *download) maxStreams() int {
 	if d.cfg.Streams > 0 {
@@ -264,20 +288,30 @@ func (d *download) maxStreams() int {
 	return maxStreams
 }
 
-// join lets a connection take part in the download.
+// join lets a connection take part in the download. What it brings is held until there is
+// a part file.
 func (d *download) join(c *conn, now time.Time) {
-	if c.joined || c.closed {
-		return
-	}
-	if c.key() != d.content.key {
+	switch {
+	case c.closed:
+	case c.key() != d.content.key:
 		if d.decided && !d.challenges(c) {
 			d.turnAwayFrom(c)
 		}
-		return
+	default:
+		if !c.joined {
+			d.enter(c, now)
+		}
+		if st := d.content.store; st != nil && c.store.Swap(st) != st {
+			held := c.held
+			c.held = nil
+			d.verify(c, st, held)
+		}
 	}
+}
+
+// enter makes a connection known to the balancer, with what it was asked for in the greeting.
+func (d *download) enter(c *conn, now time.Time) {
 	c.joined = true
-	st := d.content.store
-	c.store.Store(st)
 	b := d.content.balancer
 	b.Join(c.lane, c.server.index, c.rtt, now)
 	if c.welcome.Hardy {
@@ -290,7 +324,4 @@ func (d *download) join(c *conn, now time.Time) {
 	if c.challenged {
 		b.Adopt(c.lane, proofID, balance.Run(c.lastSegment()), now)
 	}
-	held := c.held
-	c.held = nil
-	d.verify(c, st, held)
 }
