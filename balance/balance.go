@@ -102,7 +102,7 @@ type Balancer struct {
 	bytes  int64       // received
 	extra  map[int]int // of the held segments: how many lanes more than one hold it
 
-	bound  int64 // bytes asked for and not verified, at most; 0: any number
+	bound int64 // bytes asked for and not verified, at most; 0: any number
 
 	lanes      []*lane // in the order in which they joined
 	byID       map[Lane]*lane
@@ -207,20 +207,27 @@ func (b *Balancer) Leave(id Lane, now time.Time) {
 	b.remove(l)
 }
 
-// Received reports n bytes of payload off the wire of a lane, wanted or not.
+// Received reports n bytes off the wire of a lane, wanted or not.
 func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	b.tick(now)
-	if l := b.byID[id]; l != nil && n > 0 {
-		b.hear(l, n)
-		l.arrived(n)
+	l := b.byID[id]
+	if l == nil || n <= 0 {
+		return
 	}
+	if l.silent {
+		b.revive(l)
+	}
+	b.received(l.server, n)
+	l.arrived(n, now)
+	b.touch(l)
 }
 
-// Overhead reports n bytes off the wire of a lane that are of no segment. They take its time as well.
-func (b *Balancer) Overhead(id Lane, n int, now time.Time) {
+// Reached reports how far a lane has got: the answer to request req up to an offset in the
+// file, and so all that was asked for before. Verified says as much of its segment.
+func (b *Balancer) Reached(id Lane, req uint32, offset int64, now time.Time) {
 	b.tick(now)
-	if l := b.byID[id]; l != nil && n > 0 {
-		b.hear(l, n)
+	if l := b.byID[id]; l != nil {
+		b.reach(l, req, offset)
 	}
 }
 
@@ -325,7 +332,7 @@ func (b *Balancer) Silent(id Lane) bool {
 // Outstanding is the number of bytes asked for on a lane that have not come.
 func (b *Balancer) Outstanding(id Lane) int64 {
 	if l := b.byID[id]; l != nil {
-		return l.owed()
+		return l.owed
 	}
 	return 0
 }
@@ -378,6 +385,11 @@ func (b *Balancer) size(seg int) int64 {
 		return b.cfg.Size - int64(seg)*b.cfg.SegmentSize
 	}
 	return b.cfg.SegmentSize
+}
+
+// span is the number of bytes in n segments from first on.
+func (b *Balancer) span(first, n int) int64 {
+	return min(int64(first+n)*b.cfg.SegmentSize, b.cfg.Size) - int64(first)*b.cfg.SegmentSize
 }
 
 func seconds(s float64) time.Duration {

@@ -313,6 +313,7 @@ func TestBound(t *testing.T) {
 	}
 	now := epoch.Add(10 * ms)
 	b.Received(1, 6*seg, now)
+	b.Reached(1, 0, 6*seg, now)
 	if orders := b.Plan(now); len(orders) > 0 {
 		t.Errorf("what has come and not verified counts no more: %+v", orders)
 	}
@@ -322,24 +323,28 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// TestOverhead holds that bytes of no segment show that a lane lives, and pay nothing off.
-func TestOverhead(t *testing.T) {
+// TestReached holds that only bytes of what was asked for pay it off, whatever else comes.
+func TestReached(t *testing.T) {
 	const seg = 16 << 10
 	b := New(Config{Size: 400 * seg, SegmentSize: seg})
 	b.Join(1, 0, 10*ms, epoch)
 	b.Adopt(1, 0, Run{0, 8}, epoch)
-	b.Plan(epoch)
-	owed := b.Outstanding(1)
-	now := epoch
-	for range 20 {
-		now = now.Add(200 * ms)
-		b.Overhead(1, 2000, now)
-		b.Plan(now)
-		if b.Silent(1) {
-			t.Fatalf("silent after %v", now.Sub(epoch))
+	b.Adopt(1, 1, Run{8, 8}, epoch)
+	now := epoch.Add(10 * ms)
+	b.Received(1, 100*seg, now)
+	for _, test := range []struct {
+		req    uint32
+		offset int64
+		want   int64
+	}{
+		{0, 0, 16 * seg},
+		{0, 100, 16*seg - 100},
+		{0, 50, 16*seg - 100}, // never back
+		{0, 20 * seg, 8 * seg},
+		{1, 8*seg + 7, 8*seg - 7}, // another request has begun: all of the one before has come
+	} {
+		if b.Reached(1, test.req, test.offset, now); b.Outstanding(1) != test.want {
+			t.Errorf("request %d up to %d: %d bytes are outstanding, want %d", test.req, test.offset, b.Outstanding(1), test.want)
 		}
-	}
-	if got := b.Outstanding(1); got < owed {
-		t.Errorf("owes %d bytes, want %d or more", got, owed)
 	}
 }

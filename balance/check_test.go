@@ -7,9 +7,9 @@ import "fmt"
 func (b *Balancer) check() error {
 	holders := map[int]int{}
 	for _, l := range b.lanes {
-		out := int64(0)
+		out, owed := int64(0), int64(0)
 		for _, r := range l.reqs {
-			here := 0
+			here, kept := 0, int64(0)
 			for i := range r.run.Count {
 				seg := r.run.First + i
 				if r.state[i]&wanted != 0 {
@@ -17,6 +17,9 @@ func (b *Balancer) check() error {
 						return fmt.Errorf("lane %d wants segment %d that will not come", l.id, seg)
 					}
 					holders[seg]++
+				}
+				if i < r.keep {
+					kept += b.size(seg)
 				}
 				if i < r.keep && r.state[i]&landed == 0 {
 					out += b.size(seg)
@@ -28,9 +31,18 @@ func (b *Balancer) check() error {
 			if here != r.here || here >= r.keep {
 				return fmt.Errorf("lane %d request %d: %d of %d landed, noted %d", l.id, r.id, here, r.keep, r.here)
 			}
+			if r.came < 0 || r.came > kept || b.whole(r) < r.upto {
+				return fmt.Errorf("lane %d request %d: %d of %d bytes have come, up to segment %d", l.id, r.id, r.came, kept, r.upto)
+			}
+			owed += kept - r.came
 		}
-		if out != l.out {
-			return fmt.Errorf("lane %d: %d bytes are out, noted %d", l.id, out, l.out)
+		if out != l.out || owed != l.owed {
+			return fmt.Errorf("lane %d: %d bytes are out, %d owed, noted %d, %d", l.id, out, owed, l.out, l.owed)
+		}
+		for i, g := range l.ghosts {
+			if g.from >= g.to || i > 0 && l.ghosts[i-1].req >= g.req {
+				return fmt.Errorf("lane %d: ghosts %v", l.id, l.ghosts)
+			}
 		}
 	}
 	undone, left, free := 0, int64(0), 0

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -16,11 +17,11 @@ type lane struct {
 	nextID uint32
 	cursor int // the segment after the last run; -1: none yet
 
-	out     int64 // bytes of segments that have been asked for and not come
-	partial int64 // bytes come of segments that are not whole yet
-	ghost   int64 // bytes of cancelled segments that are expected to come still
-	busy    time.Time
-	meter   meter
+	out    int64   // bytes of segments that have been asked for and not landed
+	owed   int64   // bytes of them that have not come
+	ghosts []ghost // what was cancelled and is expected to come still, by request
+	busy   time.Time
+	meter  meter
 
 	last     time.Time // last byte
 	gap      time.Duration
@@ -45,7 +46,13 @@ type request struct {
 	state []byte // of each segment: wanted, landed
 	here  int    // landed ones below keep
 	upto  int    // index after the last one landed
-	ahead int64  // bytes of cancelled segments that are expected before its own
+	came  int64  // bytes of those below keep that have come
+}
+
+// ghost is the part of a request that was cancelled too late: offsets in the file.
+type ghost struct {
+	req      uint32
+	from, to int64
 }
 
 const (
@@ -57,23 +64,15 @@ func newRequest(id uint32, run Run) *request {
 	return &request{id: id, run: run, keep: run.Count, state: make([]byte, run.Count)}
 }
 
-// owed is the number of bytes that are still to come on the lane.
-func (l *lane) owed() int64 { return max(l.out-l.partial, 0) }
-
 // enqueue puts a request behind those that the lane has.
 func (b *Balancer) enqueue(l *lane, r *request) {
-	if l.owed() == 0 {
+	if l.owed == 0 {
 		l.busy = b.now
 		l.meter.pause()
-		if len(l.reqs) == 0 {
-			l.partial = 0
-		}
 	}
-	r.ahead = l.ghost
 	l.reqs = append(l.reqs, r)
-	for i := range r.keep {
-		l.out += b.size(r.run.First + i)
-	}
+	l.out += b.span(r.run.First, r.keep)
+	l.owed += b.span(r.run.First, r.keep)
 	b.watch(l)
 }
 
@@ -103,53 +102,99 @@ func (b *Balancer) claim(l *lane, r *request) {
 }
 
 // cut shortens a request to keep segments, or as near to it as what has
-// landed allows. What the lane held beyond is free again.
+// come allows. What the lane held beyond is free again.
 func (b *Balancer) cut(l *lane, r *request, keep int) {
-	keep = max(keep, r.upto)
+	keep = max(keep, r.upto, b.whole(r))
 	if keep >= r.keep {
 		return
 	}
-	l.haunt(r, b.underWay(l, r, keep))
+	b.haunt(l, r, keep)
 	for i := keep; i < r.keep; i++ {
-		seg := r.run.First + i
-		l.out -= b.size(seg)
 		if r.state[i]&wanted != 0 {
 			r.state[i] &^= wanted
-			b.release(seg)
+			b.release(r.run.First + i)
 		}
 	}
-	r.keep = keep
+	kept := b.span(r.run.First, keep)
+	came := min(r.came, kept)
+	l.out -= b.span(r.run.First, r.keep) - kept
+	l.owed -= b.missing(r) - (kept - came)
+	r.keep, r.came = keep, came
 	b.orders = append(b.orders, Order{Kind: Shorten, Lane: l.id, Server: l.server.no, ID: r.id, Keep: keep})
 	b.settle(l, r)
 }
 
-// haunt notes that n cancelled bytes of a request are expected all the same.
-func (l *lane) haunt(r *request, n int64) {
-	l.ghost += n
-	for _, o := range l.reqs[slices.Index(l.reqs, r)+1:] {
-		o.ahead += n
+// missing is the number of bytes of a request that have not come.
+func (b *Balancer) missing(r *request) int64 { return b.span(r.run.First, r.keep) - r.came }
+
+// whole is the number of segments of a request that have come.
+func (b *Balancer) whole(r *request) int {
+	if b.missing(r) == 0 {
+		return r.keep
+	}
+	return int(r.came / b.cfg.SegmentSize)
+}
+
+// before is the number of bytes that come before segment i of a request, ghosts included.
+func (b *Balancer) before(l *lane, r *request, i int) int64 {
+	n := l.ahead(r)
+	for _, o := range l.reqs {
+		if o == r {
+			break
+		}
+		n += b.missing(o)
+	}
+	return n + max(b.span(r.run.First, i)-r.came, 0)
+}
+
+// ahead is the number of cancelled bytes that come before a request's.
+func (l *lane) ahead(r *request) (n int64) {
+	for _, g := range l.ghosts {
+		if g.req < r.id {
+			n += g.to - g.from
+		}
+	}
+	return n
+}
+
+// haunt notes what of a request, which is about to be cut, is expected all the same.
+func (b *Balancer) haunt(l *lane, r *request, keep int) {
+	cut := b.span(r.run.First+keep, r.keep-keep)
+	n := min(max(b.beyondReach(l)-b.before(l, r, keep), 0), cut)
+	from := int64(r.run.First+keep) * b.cfg.SegmentSize
+	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
+	switch {
+	case n == 0:
+	case again && n == cut:
+		l.ghosts[at].from = from
+	case again:
+		l.ghosts[at] = ghost{r.id, from, from + n}
+	default:
+		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from + n})
 	}
 }
 
-// underWay estimates how many bytes of a request from segment keep on are
-// beyond the reach of a cancel.
-func (b *Balancer) underWay(l *lane, r *request, keep int) int64 {
-	reach := b.beyondReach(l) + l.partial
-	for _, o := range l.reqs {
-		for i := range o.keep {
-			if o == r && i == keep || reach <= 0 {
-				rest := int64(0)
-				for ; o == r && i < r.keep; i++ {
-					rest += b.size(r.run.First + i)
-				}
-				return max(min(rest, reach), 0)
-			}
-			if o.state[i]&landed == 0 {
-				reach -= b.size(o.run.First + i)
-			}
+// reach notes that a lane has brought what it was asked for up to an offset of a request's.
+func (b *Balancer) reach(l *lane, req uint32, offset int64) {
+	for _, r := range l.reqs {
+		if r.id > req {
+			break
+		}
+		came := b.span(r.run.First, r.keep)
+		if r.id == req {
+			came = min(came, offset-int64(r.run.First)*b.cfg.SegmentSize)
+		}
+		if came > r.came {
+			l.owed -= came - r.came
+			r.came = came
 		}
 	}
-	return 0
+	for len(l.ghosts) > 0 && (l.ghosts[0].req < req || l.ghosts[0].req == req && l.ghosts[0].to <= offset) {
+		l.ghosts = l.ghosts[1:]
+	}
+	if len(l.ghosts) > 0 && l.ghosts[0].req == req {
+		l.ghosts[0].from = max(l.ghosts[0].from, offset)
+	}
 }
 
 // beyondReach estimates how many of the bytes that a lane owes its server has
@@ -195,7 +240,7 @@ func (b *Balancer) landed(l *lane, seg int) (held bool) {
 		if i < 0 || i >= r.keep || r.state[i]&landed != 0 {
 			continue
 		}
-		l.partial = max(l.partial-b.size(seg), 0)
+		b.reach(l, r.id, int64(seg)*b.cfg.SegmentSize+b.size(seg))
 		held = r.state[i]&wanted != 0
 		r.state[i] = landed
 		r.here++
@@ -203,9 +248,6 @@ func (b *Balancer) landed(l *lane, seg int) (held bool) {
 		l.out -= b.size(seg)
 		b.settle(l, r)
 		return held
-	}
-	if l.partial >= b.size(seg) {
-		l.partial -= b.size(seg) // a cancelled one that was not expected
 	}
 	return false
 }
@@ -273,7 +315,7 @@ func (b *Balancer) remove(l *lane) {
 			break
 		}
 	}
-	l.reqs, l.out = nil, 0
+	l.reqs, l.out, l.owed, l.ghosts = nil, 0, 0, nil
 	b.setCursor(l, -1)
 	l.server.left(l, b.now)
 	b.survey.stale = true

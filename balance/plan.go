@@ -69,33 +69,18 @@ func (b *Balancer) rate(l *lane) float64 {
 	return max(r, 1)
 }
 
-// hear notes that a lane has brought n bytes of whatever.
-func (b *Balancer) hear(l *lane, n int) {
-	if l.silent {
-		b.revive(l)
-	}
-	b.received(l.server, n)
+// arrived notes n bytes on a lane.
+func (l *lane) arrived(n int, now time.Time) {
 	if l.meter.open {
-		l.gap = max(b.now.Sub(l.last), l.gap-l.gap/16)
+		l.gap = max(now.Sub(l.last), l.gap-l.gap/16)
 	}
 	l.got += int64(n)
 	l.fresh += int64(n)
-	l.last = b.now
-	l.meter.add(n, b.now)
+	l.last = now
+	l.meter.add(n, now)
 	if len(l.reqs) == 0 {
 		l.meter.pause() // cancelled work that came all the same
 	}
-	b.touch(l)
-}
-
-// arrived notes n bytes of segments on a lane.
-func (l *lane) arrived(n int) {
-	ghost := min(int64(n), l.ghost)
-	l.ghost -= ghost
-	for _, r := range l.reqs {
-		r.ahead = max(r.ahead-ghost, 0)
-	}
-	l.partial += int64(n) - ghost
 }
 
 // What must be considered, in the order in which Plan does so:
@@ -187,7 +172,7 @@ func (b *Balancer) fill(l *lane) {
 	}
 	goal := b.goal(l)
 	for {
-		short := goal - float64(l.owed())
+		short := goal - float64(l.owed)
 		if short < goal/4 || short <= 0 {
 			return
 		}
@@ -240,7 +225,7 @@ func (b *Balancer) fair(l *lane) int64 {
 	s := &b.survey
 	seg := float64(b.cfg.SegmentSize)
 	end := float64(b.left)/s.sum + seg/s.most
-	return int64(min((b.rate(l)*end*(1+1e-9)-float64(l.owed()))/seg, 1<<40))
+	return int64(min((b.rate(l)*end*(1+1e-9)-float64(l.owed))/seg, 1<<40))
 }
 
 // pick takes up to n consecutive segments for a lane out of the pool, which is

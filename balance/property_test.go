@@ -159,7 +159,9 @@ func TestRandomCalls(t *testing.T) {
 			case 5:
 				b.RTT(lane(), time.Duration(rapid.IntRange(0, 300).Draw(t, "sample"))*ms, now)
 			case 6:
-				b.Received(lane(), rapid.IntRange(0, 5000).Draw(t, "n"), now)
+				l := lane()
+				b.Received(l, rapid.IntRange(0, 5000).Draw(t, "n"), now)
+				b.Reached(l, rapid.Uint32Range(0, 5).Draw(t, "request"), rapid.Int64Range(-1, int64(segs)*1000).Draw(t, "offset"), now)
 			default:
 				deliver(lane())
 			}

@@ -198,7 +198,9 @@ type chunk struct {
 	lane  *simLane
 	epoch int
 	seq   int
+	req   uint32
 	seg   int
+	end   int64 // offset in the file
 	n     int
 	last  bool // completes the segment
 }
@@ -461,7 +463,7 @@ func (s *simulation) write(ln *simLane) {
 			n := min(size-r.off, int64(s.chunk))
 			r.off += n
 			frame += n
-			c := &chunk{lane: ln, seg: seg, n: int(n), last: r.off == size}
+			c := &chunk{lane: ln, req: r.id, seg: seg, end: int64(seg)*s.sc.seg + r.off, n: int(n), last: r.off == size}
 			if c.last {
 				r.seg, r.off = r.seg+1, 0
 			}
@@ -600,6 +602,7 @@ func (s *simulation) read(ln *simLane) {
 		}
 		if ln.rx >= readChunk || n.last {
 			s.b.Received(ln.id, ln.rx, s.time())
+			s.b.Reached(ln.id, n.req, n.end, s.time())
 			ln.rx = 0
 			told = true
 		}

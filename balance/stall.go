@@ -56,7 +56,7 @@ func (b *Balancer) deadline(l *lane) time.Time {
 	switch {
 	case l.got == 0:
 		limit = max(firstByte, 4*l.rtt)
-	case l.owed() == 0:
+	case l.owed == 0:
 		limit = 4*limit + firstByte // all has come; the disk may be slow
 	case l.busy.After(l.last):
 		limit += l.rtt

@@ -12,7 +12,6 @@ const (
 	lead        = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
 	firstWait   = 50 * time.Millisecond  // after which a lane without a rate counts as slow
 	worthwhile  = 0.005                  // seconds a take-over must gain
-	unexplained = 150 * time.Millisecond // silence after which a lane is not thought to wait for the disk
 	sendQueue   = 160 << 10              // bytes in a server's socket and current frame that no cancel reaches
 )
 
@@ -60,7 +59,7 @@ type victim struct {
 	rate   float64
 	req    *request // where its last segment is that nobody else holds
 	at     int      // that segment's index
-	behind int64    // bytes that come after it on the lane
+	before int64    // bytes that come first, its own included
 	end    float64  // seconds until it is there
 }
 
@@ -90,12 +89,12 @@ func (b *Balancer) takeOver() {
 			continue
 		}
 		rate := b.rate(l)
-		owed += float64(l.owed())
+		owed += float64(l.owed)
 		if !l.retiring {
 			sum += rate
 			first := b.start(l, rate) + seg/rate
 			best = min(best, first)
-			if float64(l.owed())/rate < (l.rtt + lead).Seconds() {
+			if float64(l.owed)/rate < (l.rtt + lead).Seconds() {
 				thieves = append(thieves, thief{l, first})
 			}
 		}
@@ -132,31 +131,25 @@ func (b *Balancer) takeOver() {
 
 // victim finds the last segment on a lane that no other lane holds.
 func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
-	behind := int64(0)
 	for j := len(l.reqs) - 1; j >= 0; j-- {
 		r := l.reqs[j]
 		for i := r.keep - 1; i >= 0; i-- {
 			seg := r.run.First + i
 			if r.state[i]&wanted != 0 && b.extra[seg] == 0 {
-				return victim{l, rate, r, i, behind, b.end(l, l.owed()-behind, r.ahead, rate)}, true
-			}
-			if r.state[i]&landed == 0 {
-				behind += b.size(seg)
+				before := b.before(l, r, i+1)
+				return victim{l, rate, r, i, before, b.end(l, before, rate)}, true
 			}
 		}
 	}
 	return victim{}, false
 }
 
-// end is when the last of owed bytes, and what was cancelled ahead of them, will have come
-// on a lane, in seconds. All may seem to have come: then it is being verified and written,
-// unless it was something else that came.
-func (b *Balancer) end(l *lane, owed, ahead int64, rate float64) float64 {
-	late := b.overdue(l)
-	if owed <= 0 && late < unexplained.Seconds() {
-		return 0
+// end is when the next n bytes will have come on a lane, in seconds.
+func (b *Balancer) end(l *lane, n int64, rate float64) float64 {
+	if n == 0 {
+		return 0 // being verified and written
 	}
-	return max(float64(owed+ahead)/rate, late)
+	return max(float64(n)/rate, b.overdue(l))
 }
 
 // overdue is how much longer than usual nothing has come on a lane that has work, in
@@ -172,7 +165,7 @@ func (b *Balancer) overdue(l *lane) float64 {
 // start is how long it takes until the first byte of a new request can come on
 // a lane, in seconds.
 func (b *Balancer) start(l *lane, rate float64) float64 {
-	return max(float64(l.owed())/rate, l.rtt.Seconds())
+	return max(float64(l.owed)/rate, l.rtt.Seconds())
 }
 
 // takeFrom moves work from the end of v's queue to t, if that gains time, and
@@ -193,9 +186,8 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	x = min(x, max(seg, min(rate*(level-start), v.rate*(v.end-level))))
 	n := max(1, int(min(x/seg, rate*(late-start)/seg, float64(b.segs))))
 
-	here := float64(v.l.owed() - v.behind)
-	sent := min(float64(b.beyondReach(v.l)), here)
-	if unsent := int((here - sent) / seg); unsent > 0 && v.at >= v.req.upto {
+	sent := min(b.beyondReach(v.l), v.before)
+	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
 		n = b.solo(v, min(n, unsent))
 		if v.end-(start+float64(n)*seg/rate) < worthwhile {
 			return false

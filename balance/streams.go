@@ -270,19 +270,8 @@ func (b *Balancer) retire(l *lane) {
 	l.retiring = true
 	l.retired = b.now
 	sent := b.beyondReach(l)
-	pos := -l.partial
 	for _, r := range slices.Clone(l.reqs) {
-		keep := r.keep
-		for i := range r.keep {
-			if r.state[i]&landed == 0 {
-				pos += b.size(r.run.First + i)
-			}
-			if pos > sent {
-				keep = i
-				break
-			}
-		}
-		b.cut(l, r, keep)
+		b.cut(l, r, max(int((sent-b.before(l, r, 0)+r.came)/b.cfg.SegmentSize), 0))
 	}
 	b.survey.stale = true
 	b.touchAll()

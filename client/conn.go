@@ -63,6 +63,8 @@ type conn struct {
 	wanted   int64  // bytes of the manifest that are to come; 0: none
 	buf      []byte // the segment that is coming
 	pending  int    // bytes not reported yet
+	req      uint32 // what they are of
+	offset   int64  // up to where
 	reported time.Time
 
 	begun  time.Time

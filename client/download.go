@@ -147,9 +147,12 @@ func (d *download) handle(ctx context.Context, e event) error {
 		return d.settle(ctx, now)
 	case received:
 		d.onReceived(e.c, e.n, now)
+		if e.c.joined {
+			d.content.balancer.Reached(e.c.lane, e.req, e.offset, now)
+		}
 	case overhead:
 		if e.c.joined {
-			d.content.balancer.Overhead(e.c.lane, e.n, now)
+			d.content.balancer.Received(e.c.lane, e.n, now)
 		}
 	case heldBack:
 		d.onHeldBack(e)

@@ -52,10 +52,12 @@ type (
 	}
 	// discarded: the files of a content that was given up are gone.
 	discarded struct{}
-	// received: n bytes have come.
+	// received: n bytes have come, of request req the ones before an offset.
 	received struct {
-		c *conn
-		n int
+		c      *conn
+		n      int
+		req    uint32
+		offset int64
 	}
 	// overhead: n bytes have come that are not of the file. The balancer would
 	// take the time that they took for a gap.

@@ -119,6 +119,10 @@ func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error 
 			return err
 		}
 		at, left = at+int64(n), left-n
+		c.pending, c.req, c.offset = c.pending+n, d.ID, at
+		if now := time.Now(); c.pending >= reportBytes || now.Sub(c.reported) >= reportTime {
+			c.report(now)
+		}
 		if begin+n == size {
 			if err := c.landed(i, c.buf[:size]); err != nil {
 				return err
@@ -128,8 +132,7 @@ func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error 
 	return nil
 }
 
-// readSome reads once, within the limit of the download, and tells the
-// download now and then how much has come.
+// readSome reads once, within the limit of the download.
 func (c *conn) readSome(ctx context.Context, r io.Reader, p []byte) (int, error) {
 	if c.limiter != nil {
 		p = p[:min(len(p), c.limiter.Burst())]
@@ -143,16 +146,12 @@ func (c *conn) readSome(ctx context.Context, r io.Reader, p []byte) (int, error)
 			return n, err
 		}
 	}
-	c.pending += n
-	if now := time.Now(); c.pending >= reportBytes || now.Sub(c.reported) >= reportTime {
-		c.report(now)
-	}
 	return n, nil
 }
 
 func (c *conn) report(now time.Time) {
 	if c.pending > 0 {
-		c.emit(received{c, c.pending})
+		c.emit(received{c, c.pending, c.req, c.offset})
 	}
 	c.pending, c.reported = 0, now
 }
