@@ -13,6 +13,7 @@ const (
 	veryUnsteady = 0.5      // spread at which the first step is from one lane to four
 	patience     = 2        // samples in a row that must show it, unless the rate has jumped
 	jump         = 1.4      // growth between samples that is a jump
+	more         = 1.1      // growth of the mean that goes with it: what a gap held up is no more
 	worthLane    = 1.2      // growth of the server's rate that justifies twice the lanes
 	greatGain    = 1.5      // growth after which the number is taken times four
 	trialPause   = 3 * time.Second
@@ -45,7 +46,7 @@ type server struct {
 
 	seen   time.Time // the latest sample that was looked at
 	doubts int       // samples in a row after which the rate was unsteady
-	steady bool      // it was steady before that
+	steady float64   // bytes/s while it was steady, just before that; 0: it was not
 
 	trial  bool
 	before int     // lanes before the trial
@@ -325,12 +326,12 @@ func (s *server) suspect() int {
 	spread := s.spread()
 	switch {
 	case spread <= unsteady*one:
-		s.doubts, s.steady = 0, true
+		s.doubts, s.steady = 0, one
 		return 1
-	case late > jump*early && s.steady:
+	case late > jump*early && s.steady > 0 && one > more*s.steady:
 		return 4
 	}
-	s.steady = false
+	s.steady = 0
 	if s.doubts++; s.doubts < patience || s.hardy {
 		return 1
 	}
