@@ -189,6 +189,7 @@ func (b *Balancer) Adopt(id Lane, req uint32, run Run, now time.Time) {
 		return
 	}
 	r := newRequest(req, run)
+	l.adopted = true
 	l.nextID = max(l.nextID, req+1)
 	b.enqueue(l, r)
 	b.claim(l, r)
@@ -245,9 +246,9 @@ func (b *Balancer) Blocked(id Lane, now time.Time) {
 	l.last = now
 }
 
-// Verified reports that a segment came by a lane, verified and is written. It
-// returns false for a duplicate. The segment need not have been asked for.
-func (b *Balancer) Verified(id Lane, seg int, now time.Time) (first bool) {
+// Verified reports that a segment came by a lane, for request req, verified and is written.
+// It returns false for a duplicate. The segment need not be wanted any more.
+func (b *Balancer) Verified(id Lane, req uint32, seg int, now time.Time) (first bool) {
 	b.tick(now)
 	if seg < 0 || seg >= b.segs {
 		return false
@@ -257,7 +258,7 @@ func (b *Balancer) Verified(id Lane, seg int, now time.Time) (first bool) {
 		if l.silent {
 			b.revive(l)
 		}
-		held = b.landed(l, seg)
+		held = b.landed(l, req, seg)
 		b.touch(l)
 	}
 	if b.done.has(seg) {
@@ -268,15 +269,15 @@ func (b *Balancer) Verified(id Lane, seg int, now time.Time) (first bool) {
 	return true
 }
 
-// Rejected reports that a segment came by a lane and did not verify. It is
+// Rejected reports that a segment came by a lane, for request req, and did not verify. It is
 // free for others at once.
-func (b *Balancer) Rejected(id Lane, seg int, now time.Time) {
+func (b *Balancer) Rejected(id Lane, req uint32, seg int, now time.Time) {
 	b.tick(now)
 	l := b.byID[id]
 	if l == nil || seg < 0 || seg >= b.segs {
 		return
 	}
-	if b.landed(l, seg) {
+	if b.landed(l, req, seg) {
 		b.release(seg)
 	}
 	b.touchAll()

@@ -36,6 +36,7 @@ type lane struct {
 	dirty    bool
 	timed    bool
 	got      int64 // bytes received
+	adopted  bool  // it was asked for something in the greeting
 }
 
 // request is a run asked for on a lane. The lane holds the wanted segments.
@@ -49,10 +50,11 @@ type request struct {
 	came  int64  // bytes of those below keep that have come
 }
 
-// ghost is the part of a request that was cancelled too late: offsets in the file.
+// ghost is the part of a request that was cancelled too late, as far as can be told:
+// offsets in the file. The request itself went to end.
 type ghost struct {
-	req      uint32
-	from, to int64
+	req           uint32
+	from, to, end int64
 }
 
 const (
@@ -147,6 +149,17 @@ func (b *Balancer) before(l *lane, r *request, i int) int64 {
 	return n + max(b.span(r.run.First, i)-r.came, 0)
 }
 
+// due is the number of bytes that come before the answer to a new request.
+func (b *Balancer) due(l *lane) int64 {
+	n := l.owed
+	if b.now.Sub(l.last) < l.rtt+firstWait {
+		for _, g := range l.ghosts {
+			n += g.to - g.from
+		}
+	}
+	return n
+}
+
 // ahead is the number of cancelled bytes that come before a request's.
 func (l *lane) ahead(r *request) (n int64) {
 	for _, g := range l.ghosts {
@@ -162,15 +175,16 @@ func (b *Balancer) haunt(l *lane, r *request, keep int) {
 	cut := b.span(r.run.First+keep, r.keep-keep)
 	n := min(max(b.beyondReach(l)-b.before(l, r, keep), 0), cut)
 	from := int64(r.run.First+keep) * b.cfg.SegmentSize
+	end := from + cut
 	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
 	switch {
 	case n == 0:
 	case again && n == cut:
 		l.ghosts[at].from = from
 	case again:
-		l.ghosts[at] = ghost{r.id, from, from + n}
+		l.ghosts[at].from, l.ghosts[at].to = from, from+n
 	default:
-		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from + n})
+		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from + n, end})
 	}
 }
 
@@ -189,11 +203,12 @@ func (b *Balancer) reach(l *lane, req uint32, offset int64) {
 			r.came = came
 		}
 	}
-	for len(l.ghosts) > 0 && (l.ghosts[0].req < req || l.ghosts[0].req == req && l.ghosts[0].to <= offset) {
+	for len(l.ghosts) > 0 && (l.ghosts[0].req < req || l.ghosts[0].req == req && l.ghosts[0].end <= offset) {
 		l.ghosts = l.ghosts[1:]
 	}
-	if len(l.ghosts) > 0 && l.ghosts[0].req == req {
-		l.ghosts[0].from = max(l.ghosts[0].from, offset)
+	if len(l.ghosts) > 0 && l.ghosts[0].req == req && l.ghosts[0].from < offset {
+		g := &l.ghosts[0]
+		g.from, g.to = offset, max(g.to, min(offset+stillComing, g.end))
 	}
 }
 
@@ -232,24 +247,26 @@ func (b *Balancer) release(seg int) {
 	}
 }
 
-// landed notes that a segment came on a lane, and ends the lane's hold on it.
+// landed notes that a segment came on a lane for a request, and ends the lane's hold on it there.
 // It reports whether there was one; the caller says what becomes of the segment.
-func (b *Balancer) landed(l *lane, seg int) (held bool) {
-	for _, r := range l.reqs {
-		i := seg - r.run.First
-		if i < 0 || i >= r.keep || r.state[i]&landed != 0 {
-			continue
-		}
-		b.reach(l, r.id, int64(seg)*b.cfg.SegmentSize+b.size(seg))
-		held = r.state[i]&wanted != 0
-		r.state[i] = landed
-		r.here++
-		r.upto = max(r.upto, i+1)
-		l.out -= b.size(seg)
-		b.settle(l, r)
-		return held
+func (b *Balancer) landed(l *lane, req uint32, seg int) (held bool) {
+	b.reach(l, req, int64(seg)*b.cfg.SegmentSize+b.size(seg))
+	at := slices.IndexFunc(l.reqs, func(r *request) bool { return r.id == req })
+	if at < 0 {
+		return false
 	}
-	return false
+	r := l.reqs[at]
+	i := seg - r.run.First
+	if i < 0 || i >= r.keep || r.state[i]&landed != 0 {
+		return false // cancelled too late
+	}
+	held = r.state[i]&wanted != 0
+	r.state[i] = landed
+	r.here++
+	r.upto = max(r.upto, i+1)
+	l.out -= b.size(seg)
+	b.settle(l, r)
+	return held
 }
 
 // finish marks a segment as verified, and lets its holders off; held says that

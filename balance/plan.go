@@ -9,6 +9,7 @@ import (
 const (
 	ahead     = 500 * time.Millisecond // work queued at a lane, at least
 	firstWork = 1 << 20                // bytes for a lane whose rate is unknown
+	leastRate = 64 << 10               // bytes/s that a lane is taken for before anything is known
 )
 
 // survey is a summary of all lanes, renewed every few milliseconds.
@@ -36,7 +37,7 @@ func (b *Balancer) look() {
 			s.most = max(s.most, r)
 		}
 	}
-	s.guess = 64 << 10
+	s.guess = leastRate
 	if s.known > 0 {
 		s.guess = max(s.sum/float64(s.known)/2, 1)
 	}
@@ -61,7 +62,7 @@ func (b *Balancer) rate(l *lane) float64 {
 	if l.meter.known() {
 		return max(l.meter.rate(b.now), 1)
 	}
-	r := b.survey.guess
+	r := min(b.survey.guess, l.server.promise())
 	if wait := b.now.Sub(l.busy) - l.rtt; wait > 0 && len(l.reqs) > 0 {
 		// Had it been faster than this, it would have been heard of.
 		r = min(r, float64(l.got+16<<10)/wait.Seconds())
@@ -225,7 +226,7 @@ func (b *Balancer) fair(l *lane) int64 {
 	s := &b.survey
 	seg := float64(b.cfg.SegmentSize)
 	end := float64(b.left)/s.sum + seg/s.most
-	return int64(min((b.rate(l)*end*(1+1e-9)-float64(l.owed))/seg, 1<<40))
+	return int64(min((b.rate(l)*end*(1+1e-9)-float64(b.due(l)))/seg, 1<<40))
 }
 
 // pick takes up to n consecutive segments for a lane out of the pool, which is

@@ -108,8 +108,8 @@ func TestRandomCalls(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		verified := func(l Lane, seg int) {
-			if b.Verified(l, seg, now) {
+		verified := func(l Lane, req uint32, seg int) {
+			if b.Verified(l, req, seg, now) {
 				first[seg]++
 			}
 		}
@@ -125,7 +125,7 @@ func TestRandomCalls(t *testing.T) {
 			seg := a.run.First
 			a.run.First, a.run.Count, a.keep = seg+1, a.run.Count-1, a.keep-1
 			b.Received(l, int(b.size(seg)), now)
-			verified(l, seg)
+			verified(l, a.id, seg)
 		}
 		lane := func() Lane {
 			return rapid.SampledFrom(append([]Lane{0}, lanes...)).Draw(t, "lane")
@@ -150,11 +150,11 @@ func TestRandomCalls(t *testing.T) {
 			case 3:
 				b.Have(rapid.IntRange(0, segs-1).Draw(t, "have"))
 			case 4:
-				l, seg := lane(), rapid.IntRange(0, segs-1).Draw(t, "seg")
+				l, req, seg := lane(), rapid.Uint32Range(0, 5).Draw(t, "request"), rapid.IntRange(0, segs-1).Draw(t, "seg")
 				if rapid.Bool().Draw(t, "good") {
-					verified(l, seg)
+					verified(l, req, seg)
 				} else {
-					b.Rejected(l, seg, now)
+					b.Rejected(l, req, seg, now)
 				}
 			case 5:
 				b.RTT(lane(), time.Duration(rapid.IntRange(0, 300).Draw(t, "sample"))*ms, now)

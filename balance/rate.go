@@ -9,16 +9,23 @@ const (
 	slowHalf = 1.0  // seconds: half-life of the rate that is shown and planned with
 	fastHalf = 0.25 // seconds: half-life of the rate that shows growth and falls
 	enough   = 0.02 // seconds of data before a rate is believed
+
+	heldUp  = 50 * time.Millisecond // a gap that may have held something up, at least
+	catchUp = 20 * time.Millisecond // in which all that comes then
 )
 
 // meter measures a rate over the time in which a lane was busy: twice an
 // exponentially decaying sum of bytes over one of seconds. As both sums decay
-// alike, their quotient is unbiased from the first sample on.
+// alike, their quotient is unbiased from the first sample on. A rate that is not half of what
+// it was any more, or twice as high, and stays so, is a new one: what was before is forgotten.
 type meter struct {
 	slow, fast ewma
 	last       time.Time // end of the last sample
 	open       bool      // a sample is being taken since last
+	held       int       // bytes of it, if a gap has held them up
+	until      time.Time // they come until then
 	gap        float64   // seconds, the mean distance of samples
+	agreed     time.Time // when slow and fast were last about the same
 	peak       float64   // bytes/s, the greatest fast rate
 	grew       time.Time // when it was last clearly exceeded
 }
@@ -49,23 +56,36 @@ func (e *ewma) value(quiet, half float64) float64 {
 
 // pause says that the lane has run dry; the time until the first byte of its
 // next work tells nothing of its rate.
-func (m *meter) pause() { m.open = false }
+func (m *meter) pause() { m.open, m.held = false, 0 }
 
 // add takes n bytes that came by now. The first bytes after a pause only start
-// the clock, as it is not known how long they took.
+// the clock, as it is not known how long they took. What a gap has held up, behind a lost
+// packet say, took all of it, though the last of it comes a little later.
 func (m *meter) add(n int, now time.Time) {
 	if !m.open {
 		m.open, m.last = true, now
 		return
 	}
 	dt := now.Sub(m.last).Seconds()
+	if m.held == 0 && dt > max(4*m.gap, heldUp.Seconds()) {
+		m.until = now.Add(catchUp)
+	}
+	if m.held += n; now.Before(m.until) {
+		return
+	}
+	n, m.held = m.held, 0
 	m.last = now
 	m.slow.add(float64(n), dt, slowHalf)
 	m.fast.add(float64(n), dt, fastHalf)
 	m.gap += (dt - m.gap) * 0.2
 	if !m.known() {
-		m.grew = now
+		m.grew, m.agreed = now, now
 		return
+	}
+	if slow, fast := m.slow.value(0, slowHalf), m.fast.value(0, fastHalf); fast > slow/2 && fast < 2*slow {
+		m.agreed = now
+	} else if now.Sub(m.agreed).Seconds() > 2*fastHalf {
+		m.slow, m.agreed = m.fast, now
 	}
 	if r := m.fast.value(0, fastHalf); r > m.peak*1.25 {
 		m.peak, m.grew = r, now

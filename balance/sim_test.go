@@ -607,7 +607,7 @@ func (s *simulation) read(ln *simLane) {
 			told = true
 		}
 		if n.last && ln.joined {
-			s.verified(ln, n.seg)
+			s.verified(ln, n.req, n.seg)
 		}
 	}
 	if told {
@@ -618,8 +618,8 @@ func (s *simulation) read(ln *simLane) {
 	}
 }
 
-func (s *simulation) verified(ln *simLane, seg int) {
-	if s.b.Verified(ln.id, seg, s.time()) {
+func (s *simulation) verified(ln *simLane, req uint32, seg int) {
+	if s.b.Verified(ln.id, req, seg, s.time()) {
 		s.firsts[seg]++
 		if s.firsts[seg] != 1 {
 			s.fail("segment %d is first twice", seg)

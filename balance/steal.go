@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	lead        = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
-	firstWait   = 50 * time.Millisecond  // after which a lane without a rate counts as slow
-	worthwhile  = 0.005                  // seconds a take-over must gain
-	sendQueue   = 160 << 10              // bytes in a server's socket and current frame that no cancel reaches
+	lead        = 20 * time.Millisecond // how long before it runs dry a lane looks for work
+	firstWait   = 50 * time.Millisecond // after which a lane without a rate counts as slow
+	worthwhile  = 0.005                 // seconds a take-over must gain
+	sendQueue   = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
+	stillComing = 32 << 10              // bytes of a cancelled request that are expected when more came than was
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -94,7 +95,7 @@ func (b *Balancer) takeOver() {
 			sum += rate
 			first := b.start(l, rate) + seg/rate
 			best = min(best, first)
-			if float64(l.owed)/rate < (l.rtt + lead).Seconds() {
+			if b.mayHelp(l) && float64(b.due(l))/rate < (l.rtt+lead).Seconds() {
 				thieves = append(thieves, thief{l, first})
 			}
 		}
@@ -129,6 +130,12 @@ func (b *Balancer) takeOver() {
 	}
 }
 
+// mayHelp reports whether a lane may take work of others. One that has brought nothing yet, beside others
+// of its server, was made because those are in trouble: it may have the same.
+func (b *Balancer) mayHelp(l *lane) bool {
+	return l.meter.known() || l.server.carried() == 0
+}
+
 // victim finds the last segment on a lane that no other lane holds.
 func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
 	for j := len(l.reqs) - 1; j >= 0; j-- {
@@ -149,7 +156,16 @@ func (b *Balancer) end(l *lane, n int64, rate float64) float64 {
 	if n == 0 {
 		return 0 // being verified and written
 	}
-	return max(float64(n)/rate, b.overdue(l))
+	return max(float64(n)/rate, b.overdue(l)) + b.untilFirst(l)
+}
+
+// untilFirst is in how many seconds the first byte may be expected of a lane that has brought
+// none. What is asked for in the greeting comes with it.
+func (b *Balancer) untilFirst(l *lane) float64 {
+	if l.got > 0 || l.adopted {
+		return 0
+	}
+	return max(l.busy.Add(l.rtt).Sub(b.now).Seconds(), 0)
 }
 
 // overdue is how much longer than usual nothing has come on a lane that has work, in
@@ -165,7 +181,7 @@ func (b *Balancer) overdue(l *lane) float64 {
 // start is how long it takes until the first byte of a new request can come on
 // a lane, in seconds.
 func (b *Balancer) start(l *lane, rate float64) float64 {
-	return max(float64(l.owed)/rate, l.rtt.Seconds())
+	return max(float64(b.due(l))/rate, l.rtt.Seconds())
 }
 
 // takeFrom moves work from the end of v's queue to t, if that gains time, and
@@ -198,12 +214,13 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 		b.ask(t, Run{first, n})
 		return true
 	}
-	if !t.meter.known() || !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait {
-		return false // too little is known to pay for a duplicate
-	}
 	n = b.solo(v, n)
 	first := v.req.run.First + v.at + 1 - n
 	done := start + (float64(n-1)*seg+float64(b.size(first+n-1)))/rate
+	fresh := !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait
+	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
+		return false // too little is known to pay for a duplicate
+	}
 	if v.end*0.8-done < worthwhile {
 		return false
 	}

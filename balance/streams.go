@@ -34,8 +34,9 @@ type server struct {
 	no      int
 	hardy   bool // loss does not hold its lanes back
 	lanes   []*lane
-	want    int // lanes that it should have
-	opening int // of these, under way
+	want    int     // lanes that it should have
+	opening int     // of these, under way
+	once    float64 // bytes/s, of the latest lane that is gone; 0: unknown
 	retryAt time.Time
 	retries int
 
@@ -84,6 +85,9 @@ func (s *server) left(l *lane, now time.Time) {
 		s.backOff(now) // no better than one that could not be opened
 	} else {
 		s.retries = 0
+	}
+	if l.meter.known() {
+		s.once = max(l.meter.slow.value(0, slowHalf), leastRate)
 	}
 	if i := slices.Index(s.lanes, l); i >= 0 {
 		s.lanes = slices.Delete(s.lanes, i, i+1)
@@ -145,6 +149,28 @@ func (s *server) notOpened(now time.Time) {
 func (s *server) backOff(now time.Time) {
 	s.retries++
 	s.retryAt = now.Add(min(time.Second<<min(s.retries, 6), time.Minute))
+}
+
+// carried is what the lanes whose rate is known carried while something came, in bytes/s;
+// 0: there is none.
+func (s *server) carried() (sum float64) {
+	for _, l := range s.lanes {
+		if l.meter.known() {
+			sum += l.meter.slow.value(0, slowHalf)
+		}
+	}
+	return sum
+}
+
+// promise is what a new lane may be expected to carry at most, in bytes/s.
+func (s *server) promise() float64 {
+	if now := s.carried(); now > 0 {
+		return now
+	}
+	if s.once > 0 {
+		return s.once
+	}
+	return math.Inf(1)
 }
 
 // rtt is the longest round trip of the lanes in use.

@@ -91,6 +91,7 @@ func (c *conn) key() key { return key{c.welcome.Root, c.welcome.Layout.Size} }
 
 // piece is a segment that has not been verified yet.
 type piece struct {
+	req   uint32 // what it came for
 	index int
 	data  []byte
 }

@@ -70,10 +70,11 @@ type (
 		c     *conn
 		piece piece
 	}
-	// landed: a segment has come; err is nil when it has verified and is
+	// landed: a segment has come, for request req; err is nil when it has verified and is
 	// written. n bytes were not reported before.
 	landed struct {
 		c     *conn
+		req   uint32
 		index int
 		n     int
 		err   error

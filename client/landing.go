@@ -24,7 +24,7 @@ func (d *download) verify(c *conn, st *store, held []piece) {
 	}
 	d.tasks.Go(func() {
 		for _, p := range held {
-			d.emit(landed{c, p.index, 0, keep(st, p.index, p.data)})
+			d.emit(landed{c, p.req, p.index, 0, keep(st, p.index, p.data)})
 		}
 	})
 }
@@ -58,11 +58,11 @@ func (d *download) onLanded(e landed, now time.Time) error {
 	b := d.content.balancer
 	switch {
 	case errors.Is(e.err, errCorrupt):
-		b.Rejected(c.lane, e.index, now)
+		b.Rejected(c.lane, e.req, e.index, now)
 		d.lied(c, e.err)
 	case e.err != nil:
 		return e.err
-	case b.Verified(c.lane, e.index, now):
+	case b.Verified(c.lane, e.req, e.index, now):
 		n := int64(d.content.layout.Len(e.index))
 		d.content.part.Mark(e.index)
 		d.kept += n

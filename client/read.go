@@ -163,10 +163,10 @@ func (c *conn) landed(i int, data []byte) error {
 	if st == nil {
 		c.buf = nil
 		c.report(time.Now())
-		c.emit(heldBack{c, piece{i, data}})
+		c.emit(heldBack{c, piece{c.req, i, data}})
 		return nil
 	}
-	d := delivery{piece: piece{i, data}, c: c, st: st, n: c.pending}
+	d := delivery{piece: piece{c.req, i, data}, c: c, st: st, n: c.pending}
 	c.pending, c.reported = 0, time.Now()
 	c.keeping.Add(1)
 	c.kept.Add(1)
@@ -182,6 +182,6 @@ func (c *conn) keep(d delivery) error {
 	defer c.kept.Done()
 	outcome := keep(d.st, d.index, d.data)
 	c.keeping.Add(-1)
-	c.emit(landed{c, d.index, d.n, outcome})
+	c.emit(landed{c, d.req, d.index, d.n, outcome})
 	return outcome
 }

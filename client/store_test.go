@@ -70,7 +70,7 @@ func TestWindUpLosesNothing(t *testing.T) {
 	for i := range part.Missing() {
 		c := &conn{closed: i%2 == 0}
 		c.store.Store(d.content.store)
-		d.tasks.Go(func() { d.emit(landed{c, i, 0, nil}) })
+		d.tasks.Go(func() { d.emit(landed{c: c, index: i}) })
 	}
 	near, far := net.Pipe()
 	d.tasks.Go(func() { d.emit(dialed{nc: near}) })
