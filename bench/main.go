@@ -58,6 +58,9 @@ func run(ctx context.Context, args []string) error {
 	if what == "send" || what == "receive" {
 		return plainEnd(ctx, what, args[1:])
 	}
+	if what == "give" || what == "take" {
+		return leastEnd(ctx, what, args[1:])
+	}
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}
