@@ -114,8 +114,8 @@ func (d *download) done() bool {
 // handleAll handles an event and those that wait behind it, so that one plan
 // serves them all.
 func (d *download) handleAll(ctx context.Context, e event) error {
-	for range cap(d.events) {
-		if err := d.handle(ctx, e); err != nil {
+	for n := 1; ; n++ {
+		if err := d.handle(ctx, e); err != nil || n == cap(d.events) {
 			return err
 		}
 		select {
@@ -124,7 +124,6 @@ func (d *download) handleAll(ctx context.Context, e event) error {
 			return nil
 		}
 	}
-	return nil
 }
 
 func (d *download) handle(ctx context.Context, e event) error {
