@@ -93,6 +93,7 @@ func (l *lane) arrived(n int, now time.Time) {
 //     still grows, so that slow start does not run dry (goal).
 //   - A lane whose rate is unknown gets little: a slow server needs long for
 //     it, and part of it is beyond the reach of a cancel (goal).
+//   - All together get no more than the caller can hold until it has the manifest (room).
 //   - Nobody gets more than what ends together with all others, give or take a
 //     segment on the fastest lane. So the pool runs dry everywhere at once
 //     (fair).
@@ -184,10 +185,11 @@ func (b *Balancer) fill(l *lane) {
 			b.noteHunger(l)
 			return
 		}
-		if b.room() <= 0 {
-			return
+		room := b.room()
+		if room <= 0 {
+			return // Bound comes back to the lane
 		}
-		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l), b.room())
+		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l), room)
 		if n <= 0 {
 			b.noteHunger(l)
 			return

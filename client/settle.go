@@ -289,19 +289,22 @@ func (d *download) maxStreams() int {
 }
 
 // join lets a connection take part in the download. What it brings is held until there is
-// a part file.
+// a part file, and lost with the connection. So one that was made again waits for the part file:
+// the manifest must not come behind its data.
 func (d *download) join(c *conn, now time.Time) {
+	st := d.content.store
 	switch {
 	case c.closed:
 	case c.key() != d.content.key:
 		if d.decided && !d.challenges(c) {
 			d.turnAwayFrom(c)
 		}
+	case st == nil && c.share.parts == 0:
 	default:
 		if !c.joined {
 			d.enter(c, now)
 		}
-		if st := d.content.store; st != nil && c.store.Swap(st) != st {
+		if st != nil && c.store.Swap(st) != st {
 			held := c.held
 			c.held = nil
 			d.verify(c, st, held)
