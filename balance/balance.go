@@ -381,12 +381,7 @@ func (b *Balancer) tick(now time.Time) {
 }
 
 // size is the number of bytes in a segment.
-func (b *Balancer) size(seg int) int64 {
-	if seg == b.segs-1 {
-		return b.cfg.Size - int64(seg)*b.cfg.SegmentSize
-	}
-	return b.cfg.SegmentSize
-}
+func (b *Balancer) size(seg int) int64 { return b.span(seg, 1) }
 
 // span is the number of bytes in n segments from first on.
 func (b *Balancer) span(first, n int) int64 {

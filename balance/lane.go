@@ -139,7 +139,7 @@ func (b *Balancer) whole(r *request) int {
 
 // before is the number of bytes that come before segment i of a request, ghosts included.
 func (b *Balancer) before(l *lane, r *request, i int) int64 {
-	n := l.ahead(r)
+	n := l.ahead(r.id)
 	for _, o := range l.reqs {
 		if o == r {
 			break
@@ -153,17 +153,15 @@ func (b *Balancer) before(l *lane, r *request, i int) int64 {
 func (b *Balancer) due(l *lane) int64 {
 	n := l.owed
 	if b.now.Sub(l.last) < l.rtt+firstWait {
-		for _, g := range l.ghosts {
-			n += g.to - g.from
-		}
+		n += l.ahead(l.nextID)
 	}
 	return n
 }
 
-// ahead is the number of cancelled bytes that come before a request's.
-func (l *lane) ahead(r *request) (n int64) {
+// ahead is the number of cancelled bytes that come before the answer to a request.
+func (l *lane) ahead(req uint32) (n int64) {
 	for _, g := range l.ghosts {
-		if g.req < r.id {
+		if g.req < req {
 			n += g.to - g.from
 		}
 	}

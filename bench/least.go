@@ -28,11 +28,7 @@ const leastPiece = 256 << 10
 
 // leastRow is the row of these two. The caller stops the process.
 func (b *bench) leastRow(file string, connections int) (*row, *process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	_, addrs, err := freePorts(1)
+	self, addrs, err := ownPair()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// loopback moves one file from four servers, and compares with the least that a verifying client does, cp (no network),
-// curl (one nginx), aria2c and axel (four nginx, an address each, as aria2c
-// counts connections by address).
+// loopback moves one file from four servers, and compares with the least that a
+// verifying client does, cp (no network), curl (one nginx), aria2c and axel (four
+// nginx, an address each, as aria2c counts connections by address).
 func (b *bench) loopback() error {
 	if err := os.Mkdir(b.path("root"), 0o777); err != nil {
 		return err

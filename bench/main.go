@@ -55,10 +55,10 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("say what to measure: loopback, limits, memory, scale, transports or zstd")
 	}
 	what := args[0]
-	if what == "send" || what == "receive" {
+	switch what {
+	case "send", "receive":
 		return plainEnd(ctx, what, args[1:])
-	}
-	if what == "give" || what == "take" {
+	case "give", "take":
 		return leastEnd(ctx, what, args[1:])
 	}
 	if err := fs.Parse(args[1:]); err != nil {

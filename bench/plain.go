@@ -33,11 +33,7 @@ const plainWrite = 1 << 20
 
 // plainRow is the row of a plain pipe of so many connections. The caller stops the process.
 func (b *bench) plainRow(kind string, connections int) (*row, *process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	_, addrs, err := freePorts(1)
+	self, addrs, err := ownPair()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,6 +48,16 @@ func (b *bench) plainRow(kind string, connections int) (*row, *process, error) {
 	}
 	name := fmt.Sprintf("plain %s pipe, connections: %d", map[string]string{"tls": "Go TLS", "quic": "quic-go"}[kind], connections)
 	return &row{name: name, run: func() (sample, error) { return b.timed(self, append([]string{"receive"}, args...)...) }}, p, nil
+}
+
+// ownPair is what two processes of this program need to speak with each other: its path
+// and an address.
+func ownPair() (self string, addrs []string, err error) {
+	if self, err = os.Executable(); err != nil {
+		return "", nil, err
+	}
+	_, addrs, err = freePorts(1)
+	return self, addrs, err
 }
 
 // plainEnd is one of the two processes: args are those of "send" or "receive".
