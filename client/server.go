@@ -67,9 +67,15 @@ func (s *server) number() int { return s.index + 1 }
 // out reports whether it has lied too often to be asked again in this run.
 func (s *server) out() bool { return s.corrupts >= corruptLimit }
 
-// nextPause doubles the back-off, capped, with a quarter of jitter either way.
+// nextPause lengthens the back-off, capped, with a quarter of jitter either way. By an eighth
+// for a server that is away: then the pause is an eighth of the time that it has been so, which is
+// how late its return is noticed. Twofold for one that says hello and is of no use.
 func (s *server) nextPause() time.Duration {
-	s.pause = min(max(s.pause*2, firstPause), lastPause)
+	longer := s.pause + s.pause/8
+	if s.hellos > 0 {
+		longer = s.pause * 2
+	}
+	s.pause = min(max(longer, firstPause), lastPause)
 	return time.Duration(float64(s.pause) * (0.75 + rand.Float64()/2))
 }
 

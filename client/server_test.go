@@ -1,0 +1,27 @@
+package client
+
+import (
+	"testing"
+	"time"
+)
+
+// TestPauses holds that a server that is away is dialled often enough to be missed by no more than a
+// quarter of the time that it was away (jitter included), and one that is of no use is not.
+func TestPauses(t *testing.T) {
+	away, useless := &server{}, &server{hellos: 1}
+	var gone time.Duration
+	for range 100 {
+		pause := away.nextPause()
+		if most := firstPause*5/4 + gone/4; pause > most || pause > lastPause*5/4 || pause < firstPause*3/4 {
+			t.Fatalf("a pause of %v after %v", pause, gone)
+		}
+		gone += pause
+	}
+	var waited time.Duration
+	for range 5 {
+		waited += useless.nextPause()
+	}
+	if waited < 2500*time.Millisecond*3/4 {
+		t.Errorf("five attempts within %v", waited)
+	}
+}
