@@ -7,8 +7,8 @@
 // as one stream of bytes.
 //
 // Every segment that has not verified is at any moment in the pool, or held by
-// at least one lane; Leave, Rejected, shortened requests and silence move it
-// back. So nothing is forgotten, whatever the order of events.
+// at least one lane, or reserved for a server that has yet to answer; Leave, Rejected,
+// shortened requests and silence move it back. So nothing is forgotten, whatever the order of events.
 package balance
 
 import (
@@ -102,6 +102,8 @@ type Balancer struct {
 	bytes  int64       // received
 	extra  map[int]int // of the held segments: how many lanes more than one hold it
 
+	reserves []reserve // for servers that have not joined
+
 	bound int64 // bytes asked for and not verified, at most; 0: any number
 
 	lanes      []*lane // in the order in which they joined
@@ -172,6 +174,7 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 		b.serverList = append(b.serverList, s)
 	}
 	l := &lane{id: id, server: s, joined: now, rtt: rtt, cursor: -1, nextID: 1}
+	b.unreserve(serverNo)
 	b.byID[id] = l
 	b.lanes = append(b.lanes, l)
 	s.joined(l, now)
@@ -219,7 +222,9 @@ func (b *Balancer) Received(id Lane, n int, now time.Time) {
 		b.revive(l)
 	}
 	b.received(l.server, n)
+	known := l.meter.known()
 	l.arrived(n, now)
+	b.survey.stale = b.survey.stale || l.meter.known() != known
 	b.touch(l)
 }
 

@@ -2,6 +2,7 @@ package balance
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -320,6 +321,73 @@ func TestBound(t *testing.T) {
 	b.Bound(0)
 	if count(b.Plan(now)); out <= 10 {
 		t.Error("nothing more is asked for without a bound")
+	}
+}
+
+// TestReserve: what a server that has yet to answer was asked for is left to it while there is other
+// work. Then others take it from its end on; and all of it, when the server will not join.
+func TestReserve(t *testing.T) {
+	const seg = 16 << 10
+	start := func(segs int64) *Balancer {
+		b := New(Config{Size: segs * seg, SegmentSize: seg, Servers: 2})
+		b.Join(1, 0, 10*ms, epoch)
+		b.Adopt(1, 0, Run{0, 4}, epoch)
+		b.Reserve(1, Run{4, 4}, epoch)
+		return b
+	}
+	taken := func(b *Balancer, now time.Time) (segs []int) {
+		for _, o := range only(Ask, b.Plan(now)) {
+			for s := o.Run.First; s < o.Run.End(); s++ {
+				segs = append(segs, s)
+			}
+		}
+		if err := b.check(); err != nil {
+			t.Error(err)
+		}
+		return segs
+	}
+	deliver := func(b *Balancer, now time.Time) {
+		for s := range 4 {
+			b.Received(1, seg, now)
+			b.Verified(1, 0, s, now)
+		}
+	}
+	now := epoch.Add(10 * ms)
+
+	plenty := start(100)
+	if got := taken(plenty, now); slices.Contains(got, 4) || slices.Contains(got, 7) {
+		t.Errorf("the first lane is asked for %v", got)
+	}
+	plenty.Join(2, 1, 10*ms, now)
+	plenty.Adopt(2, 0, Run{4, 4}, now)
+	if got := plenty.Outstanding(2); got != 4*seg {
+		t.Errorf("the second lane is owed %d bytes of its four segments", got)
+	}
+
+	scarce := start(8)
+	deliver(scarce, now)
+	if got := taken(scarce, now); len(got) == 0 || slices.Contains(got, 4) || !slices.Contains(got, 7) {
+		t.Errorf("the first lane is asked for %v, want the end of the reserve", got)
+	}
+
+	for name, end := range map[string]func(b *Balancer) time.Time{
+		"it failed":     func(b *Balancer) time.Time { b.Reserve(1, Run{}, now); return now },
+		"it took long":  func(b *Balancer) time.Time { return epoch.Add(reserveTime) },
+		"no other work": func(b *Balancer) time.Time { return now },
+	} {
+		b := start(8)
+		deliver(b, now)
+		for at := end(b); !b.Done(); at = at.Add(10 * ms) {
+			for _, o := range only(Ask, b.Plan(at)) {
+				for s := o.Run.First; s < o.Run.End(); s++ {
+					b.Received(1, seg, at)
+					b.Verified(1, o.ID, s, at)
+				}
+			}
+			if at.After(now.Add(2 * reserveTime)) {
+				t.Fatalf("%s: %d segments are left", name, b.Remaining())
+			}
+		}
 	}
 }
 

@@ -45,6 +45,15 @@ func (b *Balancer) check() error {
 			}
 		}
 	}
+	reserved := map[int]bool{}
+	for _, r := range b.reserves {
+		for seg := r.run.First; seg < r.run.End(); seg++ {
+			if reserved[seg] {
+				return fmt.Errorf("segment %d is reserved twice", seg)
+			}
+			reserved[seg] = true
+		}
+	}
 	undone, left, free := 0, int64(0), 0
 	for seg := range b.segs {
 		if b.free.has(seg) {
@@ -59,8 +68,11 @@ func (b *Balancer) check() error {
 		undone++
 		left += b.size(seg)
 		want := 1 + b.extra[seg]
-		if b.free.has(seg) {
+		if b.free.has(seg) || reserved[seg] {
 			want = b.extra[seg]
+		}
+		if b.free.has(seg) && reserved[seg] {
+			return fmt.Errorf("segment %d is free, yet reserved", seg)
 		}
 		if holders[seg] != want {
 			return fmt.Errorf("segment %d: free %v, %d holders, %d noted", seg, b.free.has(seg), holders[seg], want)

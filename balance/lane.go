@@ -17,11 +17,12 @@ type lane struct {
 	nextID uint32
 	cursor int // the segment after the last run; -1: none yet
 
-	out    int64   // bytes of segments that have been asked for and not landed
-	owed   int64   // bytes of them that have not come
-	ghosts []ghost // what was cancelled and is expected to come still, by request
-	busy   time.Time
-	meter  meter
+	out     int64     // bytes of segments that have been asked for and not landed
+	owed    int64     // bytes of them that have not come
+	ghosts  []ghost   // what was cancelled and is expected to come still, by request
+	busy    time.Time // since when it has had work
+	awaited time.Time // since when something is expected of it, wanted or not
+	meter   meter
 
 	last     time.Time // last byte
 	gap      time.Duration
@@ -70,6 +71,9 @@ func newRequest(id uint32, run Run) *request {
 func (b *Balancer) enqueue(l *lane, r *request) {
 	if l.owed == 0 {
 		l.busy = b.now
+		if len(l.ghosts) == 0 {
+			l.awaited = b.now
+		}
 		l.meter.pause()
 	}
 	l.reqs = append(l.reqs, r)

@@ -28,6 +28,7 @@ func (b *Balancer) look() {
 	if !s.stale && b.now.Sub(s.at) < b.interval() {
 		return
 	}
+	b.expireReserves()
 	*s = survey{at: b.now}
 	for _, l := range b.lanes {
 		if l.usable() && l.meter.known() {
@@ -47,6 +48,7 @@ func (b *Balancer) look() {
 			s.most = max(s.most, s.guess)
 		}
 	}
+	s.sum += s.guess * float64(len(b.reserves))
 }
 
 // interval is the pause between two looks at all lanes.
@@ -63,7 +65,7 @@ func (b *Balancer) rate(l *lane) float64 {
 		return max(l.meter.rate(b.now), 1)
 	}
 	r := min(b.survey.guess, l.server.promise())
-	if wait := b.now.Sub(l.busy) - l.rtt; wait > 0 && len(l.reqs) > 0 {
+	if wait := b.now.Sub(l.awaited) - l.rtt; wait > 0 && (len(l.reqs) > 0 || len(l.ghosts) > 0) {
 		// Had it been faster than this, it would have been heard of.
 		r = min(r, float64(l.got+16<<10)/wait.Seconds())
 	}
@@ -99,7 +101,8 @@ func (l *lane) arrived(n int, now time.Time) {
 //     (fair).
 //   - A lane goes on where it stopped; else in the largest gap, in the middle
 //     of it if another lane is working at its edge (pick).
-//   - When the pool is dry, what silent lanes were asked for is free too.
+//   - When the pool is dry, what silent lanes were asked for is free too, and then
+//     what servers were asked for that have not answered (reserve.go).
 //   - When that is gone, lanes about to run dry take over from those that
 //     would finish last: first what has not been sent, cancelled there; then
 //     duplicates of what has, within a budget (steal.go).
@@ -178,24 +181,28 @@ func (b *Balancer) fill(l *lane) {
 		if short < goal/4 || short <= 0 {
 			return
 		}
-		if b.free.count == 0 {
-			b.releaseSilent()
-		}
-		if b.free.count == 0 {
-			b.noteHunger(l)
-			return
-		}
 		room := b.room()
 		if room <= 0 {
 			return // Bound comes back to the lane
 		}
 		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l), room)
-		if n <= 0 {
+		if n <= 0 || !b.findWork() {
 			b.noteHunger(l)
 			return
 		}
 		b.ask(l, b.pick(l, int(n)))
 	}
+}
+
+// findWork reports whether there is work in the pool, or could be got.
+func (b *Balancer) findWork() bool {
+	if b.free.count == 0 {
+		b.releaseSilent()
+	}
+	if b.free.count == 0 {
+		b.breakReserve()
+	}
+	return b.free.count > 0
 }
 
 // room is how many segments more may be asked for within the bound.

@@ -132,7 +132,7 @@ func TestRandomCalls(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 300).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 10, 100, 1000, 10000}).Draw(t, "ms")) * ms)
-			switch rapid.IntRange(0, 11).Draw(t, "call") {
+			switch rapid.IntRange(0, 12).Draw(t, "call") {
 			case 0, 1:
 				lanes = append(lanes, next)
 				b.Join(next, rapid.IntRange(0, 3).Draw(t, "server"), time.Duration(rapid.IntRange(0, 300).Draw(t, "rtt"))*ms, now)
@@ -162,6 +162,9 @@ func TestRandomCalls(t *testing.T) {
 				l := lane()
 				b.Received(l, rapid.IntRange(0, 5000).Draw(t, "n"), now)
 				b.Reached(l, rapid.Uint32Range(0, 5).Draw(t, "request"), rapid.Int64Range(-1, int64(segs)*1000).Draw(t, "offset"), now)
+			case 7:
+				lo := rapid.IntRange(0, segs-1).Draw(t, "from")
+				b.Reserve(rapid.IntRange(0, 5).Draw(t, "server"), Run{lo, rapid.IntRange(0, segs).Draw(t, "count")}, now)
 			default:
 				deliver(lane())
 			}

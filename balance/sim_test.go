@@ -18,11 +18,11 @@ import (
 // buffer that no cancel reaches; handshakes and the first flight.
 
 const (
-	payload   = 1448.0 / 1500 // of what a link carries is file data
-	mss       = 1448
-	notSent   = 128 << 10 // a server writes on while less is unsent
-	frameMax  = 64 << 10
-	readChunk = 16 << 10 // the client reports about so many bytes at a time
+	payload     = 1448.0 / 1500 // of what a link carries is file data
+	mss         = 1448
+	firstFrame  = 16 << 10
+	firstUnsent = 64 << 10 // a server writes on while less is unsent, at first
+	readChunk   = 16 << 10 // the client reports about so many bytes at a time
 )
 
 // simLink says what a link and the server behind it are like. Rates are
@@ -94,23 +94,24 @@ func segmentSize(size int64) int64 {
 }
 
 type simulation struct {
-	sc     scenario
-	b      *Balancer
-	now    int64 // ns
-	seq    int64
-	heap   simHeap
-	links  []*linkState
-	access *queue
-	lanes  map[Lane]*simLane
-	nextID Lane
-	rnd    *rand.Rand
-	chunk  int
-	out    outcome
-	end    bool
-	still  int64 // until when the client stands still
-	wake   int64
-	firsts []byte
-	trace  func(string, ...any)
+	sc       scenario
+	b        *Balancer
+	now      int64 // ns
+	seq      int64
+	heap     simHeap
+	links    []*linkState
+	access   *queue
+	lanes    map[Lane]*simLane
+	nextID   Lane
+	rnd      *rand.Rand
+	chunk    int
+	out      outcome
+	end      bool
+	answered bool  // by some server
+	still    int64 // until when the client stands still
+	wake     int64
+	firsts   []byte
+	trace    func(string, ...any)
 }
 
 type simTimer struct {
@@ -223,6 +224,10 @@ type simLane struct {
 	closing  bool
 	unsent   []*chunk
 	unsentN  int
+	notSent  int // a server writes on while less is unsent
+	frame    int64
+	wrote    int // since paced
+	paced    int64
 	lost     []*chunk // to be sent again first
 	flight   map[int]*chunk
 	flightN  int
@@ -345,23 +350,25 @@ func (s *simulation) dial(l *linkState, first bool) {
 			})
 		}
 	}
+	refused := func() {
+		s.b.Reserve(l.no, Run{}, s.time())
+		retry()
+	}
 	if !ok() {
-		s.after(l.rtt(), retry)
+		s.after(l.rtt(), refused)
 		return
 	}
 	s.after(l.rtt(), func() { // connected
 		if !ok() {
-			retry()
+			refused()
 			return
 		}
 		s.nextID++
 		ln := &simLane{id: s.nextID, link: l, open: true, flight: map[int]*chunk{}, ooo: map[int]*chunk{},
-			cwnd: max(10*mss, 2*float64(s.chunk)), ssthresh: math.Inf(1), rto: 0.2}
+			cwnd: max(10*mss, 2*float64(s.chunk)), ssthresh: math.Inf(1), rto: 0.2, notSent: firstUnsent, frame: firstFrame}
 		var share Run
 		if first && !s.sc.noFirst {
-			n := len(s.links)
-			lo, hi := s.b.segs*l.no/n, s.b.segs*(l.no+1)/n
-			share = Run{lo, min(hi-lo, max(1, int((1<<20)/s.sc.seg)))}
+			share = s.share(l)
 		}
 		s.after(l.rtt()/2, func() {
 			if !ok() {
@@ -384,6 +391,7 @@ func (s *simulation) dial(l *linkState, first bool) {
 				ln.joined = true
 				l.most = max(l.most, len(l.lanes))
 				s.b.Join(ln.id, l.no, time.Duration(l.rtt()*1e9), s.time())
+				s.reserve()
 				if share.Count > 0 {
 					s.b.Adopt(ln.id, 0, share, s.time())
 				}
@@ -392,6 +400,26 @@ func (s *simulation) dial(l *linkState, first bool) {
 			s.after(1e-6, func() { s.write(ln) })
 		})
 	})
+}
+
+// share is what a server is asked for in the greeting.
+func (s *simulation) share(l *linkState) Run {
+	n := len(s.links)
+	lo, hi := s.b.segs*l.no/n, s.b.segs*(l.no+1)/n
+	return Run{lo, min(hi-lo, max(1, int((1<<20)/s.sc.seg)))}
+}
+
+// reserve has the shares of those that have yet to answer kept for them, after the first answer.
+func (s *simulation) reserve() {
+	if s.answered || s.sc.noFirst {
+		return
+	}
+	s.answered = true
+	for _, l := range s.links {
+		if l.dials == 1 && l.most == 0 {
+			s.b.Reserve(l.no, s.share(l), s.time())
+		}
+	}
 }
 
 func (s *simulation) hasLane(l *linkState) bool { return len(l.lanes) > 0 }
@@ -455,9 +483,10 @@ func (s *simulation) outage(ln *simLane) {
 
 // write fills the socket's buffer frame by frame.
 func (s *simulation) write(ln *simLane) {
-	for ln.open && ln.unsentN < notSent && len(ln.reqs) > 0 {
+	s.pace(ln)
+	for ln.open && ln.unsentN < ln.notSent && len(ln.reqs) > 0 {
 		r := ln.reqs[0]
-		for frame := int64(0); frame < frameMax && r.seg < r.keep; {
+		for frame := int64(0); frame < ln.frame && r.seg < r.keep; {
 			seg := r.run.First + r.seg
 			size := s.b.size(seg)
 			n := min(size-r.off, int64(s.chunk))
@@ -469,12 +498,30 @@ func (s *simulation) write(ln *simLane) {
 			}
 			ln.unsent = append(ln.unsent, c)
 			ln.unsentN += c.n
+			ln.wrote += c.n
 		}
 		if r.seg >= r.keep {
 			ln.reqs = ln.reqs[1:]
 		}
 	}
 	s.send(ln)
+}
+
+// pace sizes what a server has in hand by the rate of the last 100 ms, as package server does.
+func (s *simulation) pace(ln *simLane) {
+	if len(ln.reqs) == 0 {
+		ln.paced, ln.wrote = 0, 0
+		return
+	}
+	switch took := float64(s.now-ln.paced) / 1e9; {
+	case ln.paced == 0:
+		ln.paced = s.now
+	case took >= 0.1:
+		rate := float64(ln.wrote) / took
+		ln.notSent = int(min(max(rate*0.025, 16<<10), 512<<10))
+		ln.frame = int64(min(max(rate*0.01, firstFrame), 256<<10))
+		ln.paced, ln.wrote = s.now, 0
+	}
 }
 
 func (s *simulation) send(ln *simLane) {
@@ -510,7 +557,7 @@ func (s *simulation) send(ln *simLane) {
 		ln.flightN += c.n
 		s.transmit(ln, c)
 	}
-	if ln.unsentN < notSent && len(ln.reqs) > 0 {
+	if ln.unsentN < ln.notSent && len(ln.reqs) > 0 {
 		s.write(ln)
 	}
 	s.mayEnd(ln)

@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	lead        = 20 * time.Millisecond // how long before it runs dry a lane looks for work
-	firstWait   = 50 * time.Millisecond // after which a lane without a rate counts as slow
-	worthwhile  = 0.005                 // seconds a take-over must gain
-	sendQueue   = 160 << 10             // bytes in a server's socket and current frame that no cancel reaches
-	stillComing = 32 << 10              // bytes of a cancelled request that are expected when more came than was
+	lead        = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
+	earliest    = 200 * time.Millisecond // as lead, where a cancel takes long to be of use
+	firstWait   = 50 * time.Millisecond  // after which a lane without a rate counts as slow
+	worthwhile  = 0.005                  // seconds a take-over must gain
+	sendQueue   = 96 << 10               // bytes in a server's socket and current frame that no cancel reaches
+	stillComing = 32 << 10               // bytes of a cancelled request that are expected when more came than was
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -85,6 +86,7 @@ func (b *Balancer) takeOver() {
 	var owed, sum float64
 	seg := float64(b.cfg.SegmentSize)
 	best := math.Inf(1)
+	soon := b.soon()
 	for _, l := range b.lanes {
 		if l.silent {
 			continue
@@ -95,7 +97,7 @@ func (b *Balancer) takeOver() {
 			sum += rate
 			first := b.start(l, rate) + seg/rate
 			best = min(best, first)
-			if b.mayHelp(l) && float64(b.due(l))/rate < (l.rtt+lead).Seconds() {
+			if b.mayHelp(l) && float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
 				thieves = append(thieves, thief{l, first})
 			}
 		}
@@ -128,6 +130,17 @@ func (b *Balancer) takeOver() {
 			}
 		}
 	}
+}
+
+// soon is how long before it runs dry a lane looks for work, at most, in seconds: as long as what no
+// cancel reaches takes on the slowest lane. Later, that lane's share would be settled.
+func (b *Balancer) soon() (longest float64) {
+	for _, l := range b.lanes {
+		if !l.silent && l.owed > 0 {
+			longest = max(longest, float64(b.beyondReach(l))/b.rate(l))
+		}
+	}
+	return min(longest, earliest.Seconds())
 }
 
 // mayHelp reports whether a lane may take work of others. One that has brought nothing yet, beside others
@@ -227,9 +240,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	// v's copy is a waste only as far as it comes before all is done. The last
 	// few segments are not haggled over.
 	cost := int64(min(float64(n)*seg, v.rate*max(done, level)))
-	least := b.cfg.SegmentSize * int64(len(b.servers))
-	dear := b.spent+cost > max(b.cfg.Size/50, least) || b.wasted+cost > max(b.cfg.Size/80, least)
-	if dear && b.undone > len(b.servers) {
+	if b.dear(cost) && b.undone > len(b.servers) {
 		return false
 	}
 	b.spent += cost
@@ -238,6 +249,12 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	}
 	b.ask(t, Run{first, n})
 	return true
+}
+
+// dear reports whether so many bytes more that come twice would be too many.
+func (b *Balancer) dear(cost int64) bool {
+	least := b.cfg.SegmentSize * int64(max(len(b.servers), b.cfg.Servers))
+	return b.spent+cost > max(b.cfg.Size/50, least) || b.wasted+cost > max(b.cfg.Size/80, least)
 }
 
 // solo is how many segments up to v's last one, at most n, v holds alone.

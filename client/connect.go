@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"braid/balance"
 	"braid/wire"
 )
 
@@ -32,11 +33,23 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 
 // firstShare is what a connection asks for before it knows the size. A server
 // that was there before gets none: what is missing then is the manifest, which
-// would wait behind it.
+// would wait behind it. Nor does one whose share others have been given meanwhile.
 func (d *download) firstShare(s *server, why purpose) share {
-	if why != toSeek || d.partial || s.useful || d.content != nil && d.content.store != nil {
+	if why != toSeek || d.partial || s.useful {
 		return share{}
 	}
+	first := d.shareOf(s)
+	if c := d.content; c != nil && c.balancer != nil {
+		first.max = min(first.max, int64(c.balancer.Reserved(s.index))*c.layout.SegmentSize)
+	}
+	if first.max == 0 {
+		return share{}
+	}
+	return first
+}
+
+// shareOf is the share of a server that says hello for the first time.
+func (d *download) shareOf(s *server) share {
 	n := len(d.servers)
 	return share{part: s.index, parts: n, max: min(max(allShares/int64(n), minShare), maxShare)}
 }
@@ -134,8 +147,12 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 // attemptFailed takes note that a connection did not come about.
 func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, err error) {
 	s.dialing--
-	if d.content != nil && d.content.balancer != nil && why != toSeek {
-		d.content.balancer.NotOpened(s.index, time.Now())
+	if d.content != nil && d.content.balancer != nil {
+		if why == toSeek {
+			d.content.balancer.Reserve(s.index, balance.Run{}, time.Now()) // nothing will come of it
+		} else {
+			d.content.balancer.NotOpened(s.index, time.Now())
+		}
 	}
 	if len(s.conns) > 0 {
 		return

@@ -263,3 +263,19 @@ func TestBitFlips(t *testing.T) {
 		}
 	})
 }
+
+// TestFarServerBringsItsShare has a server answer when another one has been at work for long. What it was
+// asked for in the greeting is still its own, so it need not wait for another request.
+func TestFarServerBringsItsShare(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const size = 400 * kB
+		data := content(size, 1)
+		w.serve(1, w.file("f.bin", data), 400*kB, 5*time.Millisecond)
+		w.serve(2, w.file("f.bin", data), 400*kB, 100*time.Millisecond)
+		r := w.download(2).complete("f.bin", data).wasted(32 << 10)
+		// Data can come from 0.02 s on and from 0.4 s on; with one more round trip 0.8 s in all.
+		if limit := 0.02/2 + 0.4/2 + float64(size)/(800*kB); r.took.Seconds() > 1.1*limit {
+			t.Errorf("took %v, the limit is %.2f s; server 2 brought %d bytes", r.took, limit, r.from(2))
+		}
+	})
+}

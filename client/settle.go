@@ -46,7 +46,7 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if c.balancer == nil && c.nothingThere {
-		d.begin(c)
+		d.begin(c, now)
 		c.balancer.Bound(allShares)
 	}
 	if c.balancer != nil {
@@ -254,7 +254,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
 	}
 	if c.balancer == nil {
-		d.begin(c)
+		d.begin(c, now)
 	}
 	c.balancer.Bound(0)
 	if e.outcome.resumed {
@@ -272,12 +272,22 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 }
 
 // begin has the servers of a content given work. Where nothing is on disk, that need not wait for
-// the manifest: it may take a slow server long, while a fast one runs dry.
-func (d *download) begin(c *content) {
+// the manifest: it may take a slow server long, while a fast one runs dry. The shares of servers
+// that have yet to answer are kept for them, as they may be sending them already.
+func (d *download) begin(c *content, now time.Time) {
 	c.balancer = balance.New(balance.Config{
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
 		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
 	})
+	if d.partial {
+		return
+	}
+	for _, s := range d.servers {
+		if !s.tried {
+			first := d.shareOf(s)
+			c.balancer.Reserve(s.index, balance.Run(segment.Share(c.layout, first.part, first.parts, first.max)), now)
+		}
+	}
 }
 
 // maxStreams is how many connections a server may have.

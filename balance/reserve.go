@@ -1,0 +1,101 @@
+package balance
+
+import (
+	"slices"
+	"time"
+)
+
+// reserveTime is how long a server that has not joined is waited for.
+const reserveTime = time.Second
+
+// reserve is a run that a server was asked for in a greeting that it has not answered yet. Its
+// segments are neither in the pool nor held: what comes of them would come twice if others
+// were given them.
+type reserve struct {
+	server int
+	run    Run
+	until  time.Time
+}
+
+// Reserve says that a server that has not joined has been asked for a run in the greeting, and
+// counts on that server. Join ends it, and Adopt claims the run. So does an empty run, for a server
+// that will not join, or a second. Others get of it what they need when nothing else is left.
+func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
+	b.tick(now)
+	b.unreserve(serverNo)
+	if run.First < 0 || run.End() > b.segs {
+		return
+	}
+	if run.Count = b.free.run(run.First, run.Count); run.Count <= 0 {
+		return
+	}
+	b.free.take(run.First, run.End())
+	b.reserves = append(b.reserves, reserve{serverNo, run, b.now.Add(reserveTime)})
+	b.survey.stale = true
+}
+
+// Reserved is how many segments are still reserved for a server, from the first of its run on.
+func (b *Balancer) Reserved(serverNo int) int {
+	for _, r := range b.reserves {
+		if r.server == serverNo {
+			return r.run.Count
+		}
+	}
+	return 0
+}
+
+// unreserve puts what is reserved for a server into the pool.
+func (b *Balancer) unreserve(serverNo int) {
+	b.dropReserves(func(r reserve) bool { return r.server == serverNo })
+}
+
+// expireReserves gives up waiting for servers.
+func (b *Balancer) expireReserves() {
+	b.dropReserves(func(r reserve) bool { return !b.now.Before(r.until) })
+}
+
+func (b *Balancer) dropReserves(drop func(reserve) bool) {
+	n := len(b.reserves)
+	b.reserves = slices.DeleteFunc(b.reserves, func(r reserve) bool {
+		if drop(r) {
+			b.putBack(r.run)
+			return true
+		}
+		return false
+	})
+	if len(b.reserves) != n {
+		b.survey.stale = true
+		b.touchAll()
+	}
+}
+
+// breakReserve puts half of the longest reserve into the pool: the second one, as its
+// server may have sent the first.
+func (b *Balancer) breakReserve() {
+	if len(b.reserves) == 0 {
+		return
+	}
+	at := 0
+	for i, r := range b.reserves {
+		if r.run.Count > b.reserves[at].run.Count {
+			at = i
+		}
+	}
+	r := &b.reserves[at].run
+	half := (r.Count + 1) / 2
+	r.Count -= half
+	b.putBack(Run{r.End(), half})
+	if r.Count == 0 {
+		b.reserves = slices.Delete(b.reserves, at, at+1)
+		b.survey.stale = true
+	}
+}
+
+// putBack puts what has not verified of a run into the pool.
+func (b *Balancer) putBack(run Run) {
+	for seg := run.First; seg < run.End(); seg++ {
+		if !b.done.has(seg) {
+			b.free.put(seg)
+		}
+	}
+}
