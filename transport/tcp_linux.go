@@ -14,6 +14,7 @@ import (
 type tcpConn struct {
 	*net.TCPConn
 	hardy bool
+	here  bool // the peer is on this machine
 	path  path
 }
 
@@ -23,7 +24,7 @@ func tune(c net.Conn) net.Conn {
 	if !ok {
 		return c
 	}
-	tuned := &tcpConn{TCPConn: t}
+	tuned := &tcpConn{TCPConn: t, here: sameHost(c.LocalAddr(), c.RemoteAddr())}
 	_ = tuned.control(func(fd int) { tuned.hardy = hasBBR(fd) })
 	return tuned
 }
@@ -45,10 +46,24 @@ func hasBBR(fd int) bool {
 	return was == "bbr" || unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, was) == nil
 }
 
+// hereUnsent bounds what is unsent to a peer on this machine, in bytes. What is left unsent goes out when
+// the peer acknowledges, and so in the peer's time, while the sender waits.
+const hereUnsent = 32 << 10
+
+// sameHost reports whether two ends of a connection are on one machine.
+func sameHost(a, b net.Addr) bool {
+	x, ok := a.(*net.TCPAddr)
+	y, too := b.(*net.TCPAddr)
+	return ok && too && x.IP.Equal(y.IP)
+}
+
 // SetUnsent bounds how much the socket may hold that it has not sent yet, in
 // bytes (TCP_NOTSENT_LOWAT, tcp(7)). What is in the socket can no longer be
 // cancelled.
 func (c *tcpConn) SetUnsent(bytes int) error {
+	if c.here {
+		bytes = min(bytes, hereUnsent)
+	}
 	var set error
 	err := c.control(func(fd int) {
 		set = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)

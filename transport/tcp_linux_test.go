@@ -67,20 +67,28 @@ func TestWrappersKeepTheSender(t *testing.T) {
 			if tcp == nil {
 				t.Fatalf("no TCP below %T", c)
 			}
+			if !tcp.here {
+				t.Error("a peer on this machine is taken for one elsewhere")
+			}
 			for _, hardy := range []bool{true, false} {
 				if tcp.hardy = hardy; isHardy(c) != hardy {
 					t.Errorf("Hardy is %v, want that of TCP, %v", isHardy(c), hardy)
 				}
 			}
-			const want = 12345
-			if err := setUnsent(c, want); err != nil {
-				t.Error(err)
-			}
-			tcp.control(func(fd int) {
-				if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); got != want || err != nil {
-					t.Errorf("TCP_NOTSENT_LOWAT is %d, want %d (%v)", got, want, err)
+			for _, unsent := range []struct {
+				here     bool
+				ask, set int
+			}{{true, 12345, 12345}, {true, 1 << 20, hereUnsent}, {false, 1 << 20, 1 << 20}} {
+				tcp.here = unsent.here
+				if err := setUnsent(c, unsent.ask); err != nil {
+					t.Error(err)
 				}
-			})
+				tcp.control(func(fd int) {
+					if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); got != unsent.set || err != nil {
+						t.Errorf("TCP_NOTSENT_LOWAT is %d for %+v (%v)", got, unsent, err)
+					}
+				})
+			}
 			before := tcp.path.next
 			if _, err := c.Write([]byte("a")); err != nil {
 				t.Error(err)
@@ -102,5 +110,32 @@ func TestWrappersKeepTheSender(t *testing.T) {
 		if err := setUnsent(c, 1); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v, want errors.ErrUnsupported", name, err)
 		}
+	}
+}
+
+func TestSameHost(t *testing.T) {
+	addr := func(s string) net.Addr {
+		a, err := net.ResolveTCPAddr("tcp", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"127.0.0.1:1", "127.0.0.1:2", true},
+		{"10.0.0.1:1", "10.0.0.1:2", true},
+		{"[::ffff:10.0.0.1]:1", "10.0.0.1:2", true},
+		{"[fe80::1]:1", "[fe80::1]:2", true},
+		{"10.0.0.1:1", "10.0.0.2:1", false},
+	} {
+		if got := sameHost(addr(test.a), addr(test.b)); got != test.want {
+			t.Errorf("%s and %s: %v", test.a, test.b, got)
+		}
+	}
+	if sameHost(&net.UnixAddr{}, &net.UnixAddr{}) {
+		t.Error("no TCP, and on one machine")
 	}
 }
