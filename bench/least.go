@@ -39,7 +39,7 @@ func (b *bench) leastRow(file string, connections int) (*row, *process, error) {
 	}
 	return &row{
 		name: fmt.Sprintf("read, hash, write and nothing else (Go, connections: %d)", connections),
-		run:  func() (sample, error) { return b.fileFrom(self, "take", b.path("copy"), addrs[0], n) },
+		run:  func() (sample, error) { return b.writing(b.path("copy"), self, "take", b.path("copy"), addrs[0], n) },
 	}, p, nil
 }
 

@@ -31,7 +31,7 @@ func (b *bench) loopback() error {
 	rows := []*row{
 		{name: "braid, four servers", run: func() (sample, error) { return b.fetch(ports) }},
 		least,
-		{name: "cp", run: func() (sample, error) { return b.fileFrom("cp", file, b.path("copy")) }},
+		{name: "cp", run: func() (sample, error) { return b.writing(b.path("copy"), "cp", file, b.path("copy")) }},
 	}
 	urls, stop, err := b.nginx()
 	if err != nil {
@@ -49,9 +49,9 @@ func (b *bench) loopback() error {
 	return nil
 }
 
-// fileFrom runs a command that writes the file b.path("copy").
-func (b *bench) fileFrom(name string, args ...string) (sample, error) {
-	defer os.Remove(b.path("copy"))
+// writing runs a command that writes a file, and removes that.
+func (b *bench) writing(path, name string, args ...string) (sample, error) {
+	defer os.Remove(path)
 	return b.timed(name, args...)
 }
 
@@ -120,7 +120,7 @@ func (b *bench) peers(urls []string) []*row {
 			fmt.Printf("(%s is not installed)\n", p.argv[0])
 			continue
 		}
-		rows = append(rows, &row{name: p.label, run: func() (sample, error) { return b.fileFrom(p.argv[0], p.argv[1:]...) }})
+		rows = append(rows, &row{name: p.label, run: func() (sample, error) { return b.writing(b.path("copy"), p.argv[0], p.argv[1:]...) }})
 	}
 	return rows
 }

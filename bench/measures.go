@@ -64,23 +64,29 @@ func (b *bench) clientsOf(file string, servers, n int) ([]sample, sample, error)
 	if err != nil {
 		return nil, sample{}, err
 	}
+	samples, err := atOnce(n, func(i int) (sample, error) { return b.fetchTo(fmt.Sprintf("out%d", i), ports) })
+	return samples, server.stop(), err
+}
+
+// atOnce does something n times at the same time.
+func atOnce(n int, do func(i int) (sample, error)) ([]sample, error) {
 	samples, errs := make([]sample, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { samples[i], errs[i] = b.fetchTo(fmt.Sprintf("out%d", i), ports) })
+		wg.Go(func() { samples[i], errs[i] = do(i) })
 	}
 	wg.Wait()
-	return samples, server.stop(), errors.Join(errs...)
+	return samples, errors.Join(errs...)
 }
 
 // scale varies servers, clients and sizes one at a time: the cost of a byte
-// should stay flat.
+// should stay flat. As many cp of the file as there are clients tell what the memory costs.
 func (b *bench) scale() error {
 	file, err := b.randomFile("file.bin", b.size)
 	if err != nil {
 		return err
 	}
-	fmt.Println("| servers | clients | size MiB | seconds | s/GiB | client CPU s/GiB | server CPU s/GiB | client peak MiB | server peak MiB |\n|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| servers | clients | size MiB | seconds | s/GiB | client CPU s/GiB | server CPU s/GiB | client peak MiB | server peak MiB | cp, CPU s/GiB |\n|---|---|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 2, 4, 16, 64} {
 		if err := b.scaleRow(file, n, 1, b.size); err != nil {
 			return err
@@ -116,6 +122,13 @@ func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
 	if err != nil {
 		return err
 	}
+	copies, err := atOnce(clients, func(i int) (sample, error) {
+		path := b.path(fmt.Sprintf("copy%d", i))
+		return b.writing(path, "cp", file, path)
+	})
+	if err != nil {
+		return err
+	}
 	last := 0.0
 	for _, s := range samples {
 		last = max(last, s.wall.Seconds())
@@ -123,8 +136,8 @@ func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
 	gib := float64(size) / (1 << 30)
 	all := gib * float64(clients)
 	// The server's share has hashed the file once before.
-	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f |\n", servers, clients, size>>20, last, last/all,
-		median(samples, cpuOf)/gib, server.cpu.Seconds()/all, median(samples, rssOf)/(1<<20), rssOf(server)/(1<<20))
+	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", servers, clients, size>>20, last, last/all,
+		median(samples, cpuOf)/gib, server.cpu.Seconds()/all, median(samples, rssOf)/(1<<20), rssOf(server)/(1<<20), median(copies, cpuOf)/gib)
 	return nil
 }
 
