@@ -2,6 +2,7 @@ package balance
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -413,6 +414,33 @@ func TestReached(t *testing.T) {
 	} {
 		if b.Reached(1, test.req, test.offset, now); b.Outstanding(1) != test.want {
 			t.Errorf("request %d up to %d: %d bytes are outstanding, want %d", test.req, test.offset, b.Outstanding(1), test.want)
+		}
+	}
+}
+
+// TestGapsAreNoReasonForStreams: a full link on which a lost packet now and then holds up what comes behind
+// it brings as much as any, only not evenly.
+func TestGapsAreNoReasonForStreams(t *testing.T) {
+	const seg = 64 << 10
+	rnd := rand.New(rand.NewPCG(1, 2))
+	b := New(Config{Size: 4000 * seg, SegmentSize: seg, MaxStreams: 16})
+	b.Join(1, 0, 80*ms, epoch)
+	held, open := 0, epoch // bytes behind the lost packet, and when it comes
+	for at := range 2000 {
+		now := epoch.Add(time.Duration(at) * 5 * ms)
+		if now.After(open.Add(time.Duration(rnd.IntN(1500)) * ms)) {
+			open = now.Add(160 * ms) // lost, noticed and sent again
+		}
+		if held += 5_000; now.Before(open) { // 1 MB/s
+			continue
+		}
+		n := min(held, 64<<10) // as much as is read at once
+		held -= n
+		b.Received(1, n, now)
+		for _, o := range b.Plan(now) {
+			if o.Kind == Open {
+				t.Fatalf("another lane is opened after %v", now.Sub(epoch))
+			}
 		}
 	}
 }

@@ -40,6 +40,8 @@ type server struct {
 	retryAt time.Time
 	retries int
 
+	came  time.Time // when something last came
+	until time.Time // what a gap has held up comes until then
 	mark  reading   // where the sample that is being taken began
 	bytes int64     // received
 	rates []reading // the latest samples: their ends
@@ -106,12 +108,18 @@ func (s *server) unsettle() {
 }
 
 // received counts n bytes. Samples begin and end when bytes come, so that it
-// does not matter in what portions they do.
+// does not matter in what portions they do; but not amid what a gap has held up, which belongs
+// to the time of the gap.
 func (b *Balancer) received(s *server, n int) {
 	s.bytes += int64(n)
 	b.bytes += int64(n)
 	now := reading{b.now, s.bytes, b.bytes}
+	if !s.came.IsZero() && b.now.Sub(s.came) > max(heldUp, s.rtt()*3/2) {
+		s.until = b.now.Add(catchUp)
+	}
+	s.came = b.now
 	switch {
+	case b.now.Before(s.until):
 	case s.ready.IsZero():
 		start := max(6*s.rtt(), 300*time.Millisecond)
 		if s.trial {
