@@ -3,7 +3,6 @@ package flags
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
@@ -43,13 +42,19 @@ func Hosts(p *[]string) func([]string) error {
 	}
 }
 
-var (
-	// label is a part of a host name (RFC 1123), with the underscore that
-	// many networks use.
-	label = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
-	// number is a port, and a last label that only an IPv4 address can have.
-	number = regexp.MustCompile(`^[0-9]+$`)
+const (
+	digits  = "0123456789"
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
+
+// isNumber holds of a port, and of a last label that only an IPv4 address can have.
+func isNumber(s string) bool { return s != "" && strings.Trim(s, digits) == "" }
+
+// isLabel holds of a part of a host name (RFC 1123), with the underscore that
+// many networks use.
+func isLabel(s string) bool {
+	return s != "" && len(s) <= 63 && strings.Trim(s, digits+letters+"_-") == "" && strings.Trim(s, "-") == s
+}
 
 // parseHost checks one address and drops its brackets.
 func parseHost(s string) (string, error) {
@@ -63,13 +68,13 @@ func parseHost(s string) (string, error) {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return s, nil
 	}
-	if host, port, err := net.SplitHostPort(s); err == nil && host != "" && number.MatchString(port) {
+	if host, port, err := net.SplitHostPort(s); err == nil && host != "" && isNumber(port) {
 		return "", errorf("%s has a port in it, want %s here and %s in --ports/-p", quote(s), quote(host), quote(port))
 	}
 	labels := strings.Split(strings.TrimSuffix(s, "."), ".")
-	good := len(s) <= 253 && !number.MatchString(labels[len(labels)-1])
+	good := len(s) <= 253 && !isNumber(labels[len(labels)-1])
 	for _, l := range labels {
-		good = good && label.MatchString(l)
+		good = good && isLabel(l)
 	}
 	if !good {
 		return "", errorf("%s is no address, want an IPv4 or IPv6 address or a host name", quote(s))

@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"encoding/hex"
 	"math"
 	"regexp"
 	"slices"
@@ -191,12 +192,10 @@ func parseSize(s string) (int64, error) {
 	return 0, errorf("want bytes above 0, such as 300000, 300kB, 2MB, 1.5MiB, 1GB")
 }
 
-var digest = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
-
 // Digest takes a BLAKE3 hash in hex, and gives it in lower case.
 func Digest(p *string) func([]string) error {
 	return func(values []string) error {
-		if !digest.MatchString(values[0]) {
+		if b, err := hex.DecodeString(values[0]); err != nil || len(b) != 32 {
 			return errorf("%d characters, want the 64 hex digits that b3sum prints", len(values[0]))
 		}
 		*p = strings.ToLower(values[0])
