@@ -9,6 +9,7 @@ import (
 const (
 	ahead     = 500 * time.Millisecond // work queued at a lane, at least
 	firstWork = 1 << 20                // bytes for a lane whose rate is unknown
+	crumb     = 32                     // a lane is asked for no less than this part of what it owes
 	leastRate = 64 << 10               // bytes/s that a lane is taken for before anything is known
 )
 
@@ -186,7 +187,7 @@ func (b *Balancer) fill(l *lane) {
 			return // Bound comes back to the lane
 		}
 		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l), room)
-		if n <= 0 || !b.findWork() {
+		if n*b.cfg.SegmentSize < l.owed/crumb || n <= 0 || !b.findWork() {
 			b.noteHunger(l)
 			return
 		}
