@@ -17,9 +17,10 @@ type reserve struct {
 	until  time.Time
 }
 
-// Reserve says that a server that has not joined has been asked for a run in the greeting, and
-// counts on that server. Join ends it, and Adopt claims the run. So does an empty run, for a server
-// that will not join, or a second. Others get of it what they need when nothing else is left.
+// Reserve says that a server that has not joined has been asked for a run in the greeting: the run
+// is kept for it, and it counts as one that will carry something. Others get of the run when
+// nothing else is left. Join ends it, and Adopt claims the run; an empty run, for a server that
+// will not join, ends it as well, and so does a second.
 func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	b.tick(now)
 	b.unreserve(serverNo)

@@ -69,10 +69,10 @@ func (s *server) out() bool { return s.corrupts >= corruptLimit }
 
 // nextPause lengthens the back-off, capped, with a quarter of jitter either way. By an eighth
 // for a server that is away: then the pause is an eighth of the time that it has been so, which is
-// how late its return is noticed. Twofold for one that says hello and is of no use.
+// how late its return is noticed. Twofold for one that answers and is of no use.
 func (s *server) nextPause() time.Duration {
 	longer := s.pause + s.pause/8
-	if s.hellos > 0 {
+	if s.hellos > 0 || s.fatal != nil {
 		longer = s.pause * 2
 	}
 	s.pause = min(max(longer, firstPause), lastPause)

@@ -3,12 +3,14 @@ package client
 import (
 	"testing"
 	"time"
+
+	"braid/wire"
 )
 
 // TestPauses holds that a server that is away is dialled often enough to be missed by no more than a
 // quarter of the time that it was away (jitter included), and one that is of no use is not.
 func TestPauses(t *testing.T) {
-	away, useless := &server{}, &server{hellos: 1}
+	away := &server{}
 	var gone time.Duration
 	for range 100 {
 		pause := away.nextPause()
@@ -17,11 +19,13 @@ func TestPauses(t *testing.T) {
 		}
 		gone += pause
 	}
-	var waited time.Duration
-	for range 5 {
-		waited += useless.nextPause()
-	}
-	if waited < 2500*time.Millisecond*3/4 {
-		t.Errorf("five attempts within %v", waited)
+	for name, useless := range map[string]*server{"only says hello": {hellos: 1}, "refuses": {fatal: &refusal{code: wire.Busy}}} {
+		var waited time.Duration
+		for range 5 {
+			waited += useless.nextPause()
+		}
+		if waited < 2500*time.Millisecond*3/4 {
+			t.Errorf("%s: five attempts within %v", name, waited)
+		}
 	}
 }
