@@ -236,7 +236,7 @@ func (b *Balancer) settle(l *lane, r *request) {
 	}
 }
 
-// release lets go of one hold on a segment.
+// release lets go of one hold on a segment, or of the reserve that it is in.
 func (b *Balancer) release(seg int) {
 	switch n := b.extra[seg]; {
 	case b.done.has(seg):

@@ -95,8 +95,6 @@ func (b *Balancer) breakReserve() {
 // putBack puts what has not verified of a run into the pool.
 func (b *Balancer) putBack(run Run) {
 	for seg := run.First; seg < run.End(); seg++ {
-		if !b.done.has(seg) {
-			b.free.put(seg)
-		}
+		b.release(seg)
 	}
 }

@@ -34,6 +34,9 @@ type share struct {
 	max         int64
 }
 
+// run is what it comes to in a file of that layout.
+func (s share) run(l segment.Layout) segment.Run { return segment.Share(l, s.part, s.parts, s.max) }
+
 // span is a request as the reader checks it, in bytes of the file.
 type span struct{ next, end int64 }
 

@@ -68,7 +68,7 @@ func (c *conn) greet(r *wire.Reader) error {
 	c.nc.SetReadDeadline(time.Time{})
 	c.layout = w.Layout
 	if c.share.parts > 0 {
-		if run := segment.Share(w.Layout, c.share.part, c.share.parts, c.share.max); run.Count > 0 {
+		if run := c.share.run(w.Layout); run.Count > 0 {
 			c.expect(w.Layout, 0, run)
 		}
 	}

@@ -284,8 +284,7 @@ func (d *download) begin(c *content, now time.Time) {
 	}
 	for _, s := range d.servers {
 		if !s.tried {
-			first := d.shareOf(s)
-			c.balancer.Reserve(s.index, balance.Run(segment.Share(c.layout, first.part, first.parts, first.max)), now)
+			c.balancer.Reserve(s.index, balance.Run(d.shareOf(s).run(c.layout)), now)
 		}
 	}
 }
@@ -331,8 +330,7 @@ func (d *download) enter(c *conn, now time.Time) {
 		b.Hardy(c.server.index)
 	}
 	if c.share.parts > 0 {
-		run := segment.Share(d.content.layout, c.share.part, c.share.parts, c.share.max)
-		b.Adopt(c.lane, 0, balance.Run(run), now)
+		b.Adopt(c.lane, 0, balance.Run(c.share.run(d.content.layout)), now)
 	}
 	if c.challenged {
 		b.Adopt(c.lane, proofID, balance.Run(c.lastSegment()), now)

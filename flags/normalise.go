@@ -97,7 +97,7 @@ func (n *normaliser) split(word string) (f *Flag, value string, attached bool) {
 	}
 	// -p9001: only what cannot be a misspelt long name.
 	body := word[1:]
-	if double || len(body) < 2 || !strings.ContainsRune("0123456789./\\", rune(body[1])) {
+	if double || len(body) < 2 || !strings.ContainsRune(digits+"./\\", rune(body[1])) {
 		return nil, "", false
 	}
 	if f := lookup(n.table, body[:1]); f != nil && !f.isSwitch() {
