@@ -9,6 +9,8 @@ import (
 const (
 	lookEvery = 100 * time.Millisecond
 	looks     = 8
+	// chances is how many lossy samples without a queue tell of a path that loses by chance.
+	chances = 2
 	// longPath is the round trip from which losses cost more than BBR's pacing, µs.
 	longPath = 3000
 )
@@ -32,6 +34,7 @@ type path struct {
 type sample struct {
 	rtt  uint32 // smoothed, µs
 	cwnd uint32 // packets; 0: unknown, or the window was not what held the connection back
+	lost bool   // packets since the look before
 }
 
 // look takes a sample of the connection and asks for BBR where it would help.
@@ -50,9 +53,8 @@ func (p *path) look(fd int) {
 // heldBack takes a sample and reports whether the window holds the connection back
 // though no queue is full.
 func (p *path) heldBack(info *unix.TCPInfo) bool {
-	lost := info.Total_retrans > p.retrans
+	now := sample{rtt: info.Rtt, lost: info.Total_retrans > p.retrans}
 	p.retrans = info.Total_retrans
-	now := sample{rtt: info.Rtt}
 	slowStart := info.Snd_cwnd < info.Snd_ssthresh
 	if !slowStart && info.Unacked >= info.Snd_cwnd/4*3 {
 		now.cwnd = info.Snd_cwnd
@@ -63,8 +65,9 @@ func (p *path) heldBack(info *unix.TCPInfo) bool {
 	switch {
 	case info.Min_rtt < longPath:
 		return false
-	case lost:
-		return p.queueless(info.Min_rtt + info.Min_rtt/4)
+	case now.lost:
+		short := info.Min_rtt + info.Min_rtt/4
+		return p.queueless(short) || p.chance(short) >= chances
 	default:
 		return p.creeps(then, now) && p.queueless(info.Min_rtt+info.Min_rtt/8)
 	}
@@ -79,6 +82,22 @@ func (p *path) queueless(most uint32) bool {
 		}
 	}
 	return true
+}
+
+// chance returns at how many of the samples packets had been lost while the round trip was, before
+// and after, not longer than short, in µs: the path loses them by chance then. One time may be
+// the repair of what a full queue lost.
+func (p *path) chance(short uint32) int {
+	n := 0
+	before := p.samples[p.next] // the oldest one
+	for i := 1; i < looks; i++ {
+		s := p.samples[(p.next+i)%looks]
+		if s.lost && s.rtt <= short && before.rtt <= short {
+			n++
+		}
+		before = s
+	}
+	return n
 }
 
 // creeps reports whether the window has grown by a third out of slow start, all the

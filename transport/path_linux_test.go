@@ -18,10 +18,22 @@ func TestHeldBack(t *testing.T) {
 		at   func(i uint32) *unix.TCPInfo
 		want int // the look that tells; -1: none
 	}{
-		"slow start":           {func(i uint32) *unix.TCPInfo { return info(rtt, 10<<min(i, 6), never, 0) }, -1},
-		"full link":            {func(i uint32) *unix.TCPInfo { return info(rtt+3*i*rtt/100, 280+8*i, 280, 0) }, -1},
-		"full, then a loss":    {func(i uint32) *unix.TCPInfo { return info(rtt*3/2, 400, 280, i/10) }, -1},
-		"chance losses":        {func(i uint32) *unix.TCPInfo { return info(rtt+rtt/10, 20, 20, i/10) }, 10},
+		"slow start":        {func(i uint32) *unix.TCPInfo { return info(rtt, 10<<min(i, 6), never, 0) }, -1},
+		"full link":         {func(i uint32) *unix.TCPInfo { return info(rtt+3*i*rtt/100, 280+8*i, 280, 0) }, -1},
+		"full, then a loss": {func(i uint32) *unix.TCPInfo { return info(rtt*3/2, 400, 280, i/10) }, -1},
+		"chance losses":     {func(i uint32) *unix.TCPInfo { return info(rtt+rtt/10, 20, 20, i/10) }, 10},
+		"losses from look 9 on": {func(i uint32) *unix.TCPInfo {
+			if i < 9 {
+				return info(rtt*3/2, 400, 280, 7)
+			}
+			return info(rtt+rtt/10, 200-4*i, 200-4*i, 7+i/2)
+		}, 12},
+		"repair of an overshoot": {func(i uint32) *unix.TCPInfo {
+			if i < 9 {
+				return info(rtt*2, 400, never, 100*(i/5))
+			}
+			return info(rtt+rtt/10, 280, 280, 200)
+		}, -1},
 		"left too early":       {func(i uint32) *unix.TCPInfo { return info(rtt, 60+4*i, 60, 0) }, 8},
 		"steady":               {func(i uint32) *unix.TCPInfo { return info(rtt, 280+i, 280, 0) }, -1},
 		"link got faster":      {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 0) }, 25},
