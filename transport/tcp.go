@@ -31,6 +31,7 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 		return nil, err
 	}
 	if t, ok := c.(*net.TCPConn); ok {
+		widen(t)
 		return gathering{t}, nil
 	}
 	return c, nil

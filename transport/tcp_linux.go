@@ -100,6 +100,24 @@ func (c *tcpConn) lookNowAndThen(failed error) {
 	}
 }
 
+// wide is how much a connection that was dialled may hold for its reader from the start, in bytes.
+const wide = 2 << 20
+
+// widen lets the peer's window grow as fast as slow start. The system makes the buffer grow
+// with what is read, and what follows a lost packet is not. It also makes it
+// large enough for a low-water mark, and leaves it so; SO_RCVBUF would end all growth.
+func widen(c *net.TCPConn) {
+	raw, err := c.SyscallConn()
+	if err != nil || sameHost(c.LocalAddr(), c.RemoteAddr()) {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, wide) == nil {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, 1)
+		}
+	})
+}
+
 func (c *tcpConn) control(f func(fd int)) error {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -111,6 +113,54 @@ func TestWrappersKeepTheSender(t *testing.T) {
 			t.Errorf("%s: %v, want errors.ErrUnsupported", name, err)
 		}
 	}
+}
+
+// TestWidened: a connection to another machine has room for a wide window, and its reader still
+// wakes for a byte.
+func TestWidened(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_rmem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var least, first, most int
+	if _, err := fmt.Sscan(string(text), &least, &first, &most); err != nil {
+		t.Fatal(err)
+	}
+	want := min(wide, most/2)
+	for host, wider := range map[string]bool{"127.0.0.1": false, "127.0.0.2": true} {
+		ln, err := tcp{}.Listen(t.Context(), host+":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		c, err := tcp{}.Dial(t.Context(), ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		room, mark := receives(t, c)
+		if (room >= want) != wider || mark != 1 {
+			t.Errorf("%s: room for %d bytes, wakes for %d; want %d or more: %v", host, room, mark, want, wider)
+		}
+	}
+}
+
+// receives is what a connection's socket may hold for its reader, and how much of it
+// wakes it; bytes.
+func receives(t *testing.T, c net.Conn) (room, mark int) {
+	t.Helper()
+	raw, err := c.(gathering).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Control(func(fd uintptr) {
+		room, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+		mark, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return room, mark
 }
 
 func TestSameHost(t *testing.T) {

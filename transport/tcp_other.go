@@ -5,3 +5,5 @@ package transport
 import "net"
 
 func tune(c net.Conn) net.Conn { return c }
+
+func widen(*net.TCPConn) {}
