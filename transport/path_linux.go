@@ -8,7 +8,7 @@ import (
 
 const (
 	lookEvery = 100 * time.Millisecond
-	looks     = 8
+	looks     = 10 // remembered
 	// chances is how many lossy samples without a queue tell of a path that loses by chance.
 	chances = 2
 	// longPath is the round trip from which losses cost more than BBR's pacing, µs.
@@ -21,13 +21,14 @@ const (
 // et al., ACM CCR 27(3), 1997). And one that has left slow start too early, or whose link has
 // got faster since, takes seconds to grow. BBR (Cardwell et al., ACM Queue 14(5), 2016) measures
 // what the link carries instead. So the sender asks for BBR there, and only there:
-// elsewhere the system's choice is the better one.
+// elsewhere the system's choice is the better one. Where nothing was lost yet it starts
+// slow start again first, which fills no queue to find the end of it.
 type path struct {
 	looked  time.Time
+	again   bool // slow start was started again
 	asked   bool
 	retrans uint32
-	samples [looks]sample // the latest ones
-	next    int
+	samples [looks]sample // the latest one first
 }
 
 // sample is what a look has found.
@@ -37,76 +38,122 @@ type sample struct {
 	lost bool   // packets since the look before
 }
 
-// look takes a sample of the connection and asks for BBR where it would help.
+// remedy is what helps a connection whose window holds it back.
+type remedy int
+
+const (
+	none remedy = iota
+	slowStart
+	bbr
+)
+
+// look looks at the connection and does what helps it.
 func (p *path) look(fd int) {
 	if p.asked {
 		return
 	}
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err == nil && p.heldBack(info) {
-		p.asked = true
+	if err != nil {
+		return
+	}
+	switch p.judge(info) {
+	case slowStart:
+		_ = throughBBR(fd)
+	case bbr:
 		// A system without it, or that does not allow it, keeps its own.
 		_ = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr")
 	}
 }
 
-// heldBack takes a sample and reports whether the window holds the connection back
-// though no queue is full.
-func (p *path) heldBack(info *unix.TCPInfo) bool {
-	now := sample{rtt: info.Rtt, lost: info.Total_retrans > p.retrans}
-	p.retrans = info.Total_retrans
-	slowStart := info.Snd_cwnd < info.Snd_ssthresh
-	if !slowStart && info.Unacked >= info.Snd_cwnd/4*3 {
-		now.cwnd = info.Snd_cwnd
-	}
-	then := p.samples[p.next]
-	p.samples[p.next] = now
-	p.next = (p.next + 1) % looks
+// judge takes a sample and tells what would help.
+func (p *path) judge(info *unix.TCPInfo) remedy {
+	p.add(info)
 	switch {
 	case info.Min_rtt < longPath:
-		return false
-	case now.lost:
-		short := info.Min_rtt + info.Min_rtt/4
-		return p.queueless(short) || p.chance(short) >= chances
-	default:
-		return p.creeps(then, now) && p.queueless(info.Min_rtt+info.Min_rtt/8)
+		return none
+	case p.leftEarly(info):
+		p.again = true
+		return slowStart
+	case p.heldBack(info.Min_rtt):
+		p.asked = true
+		return bbr
 	}
+	return none
 }
 
-// queueless reports whether no round trip was longer than most, in µs, which is little more
-// than the shortest one: then every queue was short all the time.
-func (p *path) queueless(most uint32) bool {
-	for _, s := range p.samples {
-		if s.rtt > most {
+// add takes a sample.
+func (p *path) add(info *unix.TCPInfo) {
+	now := sample{rtt: info.Rtt, lost: info.Total_retrans > p.retrans}
+	p.retrans = info.Total_retrans
+	starting := info.Snd_cwnd < info.Snd_ssthresh
+	if !starting && info.Unacked >= info.Snd_cwnd/4*3 {
+		now.cwnd = info.Snd_cwnd
+	}
+	copy(p.samples[1:], p.samples[:])
+	p.samples[0] = now
+}
+
+// leftEarly reports whether slow start has ended, for the first time and without a loss, though
+// two round trips later there is no queue at all: what ended it was not the link.
+func (p *path) leftEarly(info *unix.TCPInfo) bool {
+	if p.again || info.Total_retrans > 0 {
+		return false
+	}
+	trips := 2 * time.Duration(info.Min_rtt) * time.Microsecond
+	n := min(max(int(trips/lookEvery), 2), looks)
+	for _, s := range p.samples[:n] {
+		if s.cwnd == 0 || s.rtt > info.Min_rtt+info.Min_rtt/32 {
 			return false
 		}
 	}
 	return true
 }
 
-// chance returns at how many of the samples packets had been lost while the round trip was, before
+// heldBack reports whether the window holds the connection back though no queue is full. least
+// is its shortest round trip, µs.
+func (p *path) heldBack(least uint32) bool {
+	if p.samples[0].lost {
+		return p.queueless(least+least/4) || p.chance(least+least/4) >= chances
+	}
+	return p.creeps(least + least/8)
+}
+
+// queueless reports whether no round trip was longer than short, in µs, which is little more
+// than the shortest one: then every queue was short all the time.
+func (p *path) queueless(short uint32) bool {
+	for _, s := range p.samples {
+		if s.rtt > short {
+			return false
+		}
+	}
+	return true
+}
+
+// chance returns at how many looks packets had been lost while the round trip was, before
 // and after, not longer than short, in µs: the path loses them by chance then. One time may be
 // the repair of what a full queue lost.
 func (p *path) chance(short uint32) int {
 	n := 0
-	before := p.samples[p.next] // the oldest one
-	for i := 1; i < looks; i++ {
-		s := p.samples[(p.next+i)%looks]
-		if s.lost && s.rtt <= short && before.rtt <= short {
+	for i, s := range p.samples[:looks-1] {
+		if s.lost && s.rtt <= short && p.samples[i+1].rtt <= short {
 			n++
 		}
-		before = s
 	}
 	return n
 }
 
 // creeps reports whether the window has grown by a third out of slow start, all the
-// time in use: on a full link the round trip would have grown with it.
-func (p *path) creeps(then, now sample) bool {
+// time in use and with no round trip longer than short, in µs: on a full link the round trip
+// would have grown with it.
+func (p *path) creeps(short uint32) bool {
+	now := p.samples[0]
 	for _, s := range p.samples {
-		if s.cwnd == 0 {
+		switch {
+		case s.cwnd == 0 || s.rtt > short:
 			return false
+		case now.cwnd >= s.cwnd+s.cwnd/3:
+			return true
 		}
 	}
-	return then.cwnd > 0 && now.cwnd >= then.cwnd+then.cwnd/3
+	return false
 }

@@ -25,7 +25,7 @@ func tune(c net.Conn) net.Conn {
 		return c
 	}
 	tuned := &tcpConn{TCPConn: t, here: sameHost(c.LocalAddr(), c.RemoteAddr())}
-	_ = tuned.control(func(fd int) { tuned.hardy = hasBBR(fd) })
+	_ = tuned.control(func(fd int) { tuned.hardy = throughBBR(fd) })
 	return tuned
 }
 
@@ -33,8 +33,9 @@ func tune(c net.Conn) net.Conn {
 // packet for a full link.
 func (c *tcpConn) Hardy() bool { return c.hardy }
 
-// hasBBR finds out whether a new connection could ask for BBR later.
-func hasBBR(fd int) bool {
+// throughBBR takes a connection to BBR and back, and reports whether it may have it. That
+// forgets where slow start ended, so that it starts again from the present window.
+func throughBBR(fd int) bool {
 	was, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
 	if err != nil {
 		return false
