@@ -91,8 +91,9 @@ func (l *lane) arrived(n int, now time.Time) {
 //
 //   - A lane that is silent longer than its rhythm explains is probed. It gets
 //     no work and does not count as carrying anything (stall.go).
-//   - A lane must never wait for a request: it is owed what it carries in two
-//     round trips, and in half a second at least; twice that while its rate
+//   - A lane must never wait for a request: it is owed what it carries in four
+//     round trips, as a full queue and then a lost packet hold things up for two more,
+//     and in half a second at least; twice that while its rate
 //     still grows, so that slow start does not run dry (goal).
 //   - A lane whose rate is unknown gets little: a slow server needs long for
 //     it, and part of it is beyond the reach of a cancel (goal).
@@ -223,7 +224,7 @@ func (b *Balancer) goal(l *lane) float64 {
 	if !l.meter.known() {
 		return min(firstWork, float64(b.left)/float64(max(len(b.lanes), b.cfg.Servers)))
 	}
-	g := l.meter.high(b.now) * max(2*l.rtt, ahead).Seconds()
+	g := l.meter.high(b.now) * max(4*l.rtt, ahead).Seconds()
 	if b.now.Sub(l.meter.grew) < max(4*l.rtt, 200*time.Millisecond) {
 		g = max(2*g, firstWork)
 	}
