@@ -8,13 +8,17 @@ import (
 // reserveTime is how long a server that has not joined is waited for.
 const reserveTime = time.Second
 
+// answerTime is how long a server may take to answer before others get of its reserve: what a
+// greeting asks for comes at once, and would come twice.
+const answerTime = 20 * time.Millisecond
+
 // reserve is a run that a server was asked for in a greeting that it has not answered yet. Its
 // segments are neither in the pool nor held: what comes of them would come twice if others
 // were given them.
 type reserve struct {
 	server int
 	run    Run
-	until  time.Time
+	since  time.Time
 }
 
 // Reserve says that a server that has not joined has been asked for a run in the greeting: the run
@@ -31,7 +35,7 @@ func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 		return
 	}
 	b.free.take(run.First, run.End())
-	b.reserves = append(b.reserves, reserve{serverNo, run, b.now.Add(reserveTime)})
+	b.reserves = append(b.reserves, reserve{serverNo, run, b.now})
 	b.survey.stale = true
 }
 
@@ -52,7 +56,7 @@ func (b *Balancer) unreserve(serverNo int) {
 
 // expireReserves gives up waiting for servers.
 func (b *Balancer) expireReserves() {
-	b.dropReserves(func(r reserve) bool { return !b.now.Before(r.until) })
+	b.dropReserves(func(r reserve) bool { return b.now.Sub(r.since) >= reserveTime })
 }
 
 func (b *Balancer) dropReserves(drop func(reserve) bool) {
@@ -70,17 +74,18 @@ func (b *Balancer) dropReserves(drop func(reserve) bool) {
 	}
 }
 
-// breakReserve puts half of the longest reserve into the pool: the second one, as its
-// server may have sent the first.
+// breakReserve puts half of the longest reserve of a server that is late into the pool: the
+// second one, as it may have sent the first.
 func (b *Balancer) breakReserve() {
-	if len(b.reserves) == 0 {
-		return
-	}
-	at := 0
+	at := -1
 	for i, r := range b.reserves {
-		if r.run.Count > b.reserves[at].run.Count {
+		late := b.now.Sub(r.since) >= answerTime || b.undone <= len(b.servers)
+		if late && (at < 0 || r.run.Count > b.reserves[at].run.Count) {
 			at = i
 		}
+	}
+	if at < 0 {
+		return
 	}
 	r := &b.reserves[at].run
 	half := (r.Count + 1) / 2
