@@ -102,7 +102,8 @@ type Balancer struct {
 	bytes  int64       // received
 	extra  map[int]int // of the held segments: how many lanes more than one hold it
 
-	reserves []reserve // for servers that have not joined
+	reserves []reserve     // for servers that have not joined
+	answered time.Duration // the longest that one took to join after it was asked
 
 	bound int64 // bytes asked for and not verified, at most; 0: any number
 
@@ -174,6 +175,7 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 		b.serverList = append(b.serverList, s)
 	}
 	l := &lane{id: id, server: s, joined: now, rtt: rtt, cursor: -1, nextID: 1}
+	b.noteAnswer(serverNo)
 	b.unreserve(serverNo)
 	b.byID[id] = l
 	b.lanes = append(b.lanes, l)

@@ -367,8 +367,23 @@ func TestReserve(t *testing.T) {
 
 	scarce := start(8)
 	deliver(scarce, now)
-	if got := taken(scarce, now); len(got) == 0 || slices.Contains(got, 4) || !slices.Contains(got, 7) {
+	if got := taken(scarce, now); len(got) > 0 {
+		t.Errorf("the first lane is asked for %v, whose server may be about to answer", got)
+	}
+	if got := taken(scarce, epoch.Add(answerTime)); len(got) == 0 || slices.Contains(got, 4) || !slices.Contains(got, 7) {
 		t.Errorf("the first lane is asked for %v, want the end of the reserve", got)
+	}
+
+	other := start(12)
+	other.Reserve(2, Run{8, 4}, epoch)
+	other.Reserve(1, Run{4, 4}, epoch.Add(answerTime))
+	deliver(other, now)
+	other.Join(2, 2, 10*ms, epoch.Add(2*answerTime))
+	if got := taken(other, epoch.Add(2*answerTime)); slices.Contains(got, 7) {
+		t.Errorf("%v is asked for, of a server that has not taken as long as the other", got)
+	}
+	if got := taken(other, epoch.Add(3*answerTime)); !slices.Contains(got, 7) {
+		t.Errorf("%v is asked for, want the end of the reserve", got)
 	}
 
 	for name, end := range map[string]func(b *Balancer) time.Time{

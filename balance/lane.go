@@ -2,6 +2,7 @@ package balance
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -217,7 +218,22 @@ func (b *Balancer) reach(l *lane, req uint32, offset int64) {
 // beyondReach estimates how many of the bytes that a lane owes its server has
 // given to the network already, or will have before a cancel reaches it.
 func (b *Balancer) beyondReach(l *lane) int64 {
-	return sendQueue + int64(b.rate(l)*(l.rtt+lead).Seconds())
+	reach := b.rate(l) * (l.rtt + lead).Seconds()
+	switch {
+	case !l.meter.known():
+		reach = max(reach, b.slowStart(l))
+	case b.grows(l):
+		reach *= 3 // slow start doubles the rate with every round trip, and the meter lags
+	}
+	return sendQueue + int64(reach)
+}
+
+// slowStart is how many bytes a sender has let go since the lane had work, or will have before a cancel
+// reaches it, if nothing but slow start from ten packets (RFC 6928) holds it back.
+func (b *Balancer) slowStart(l *lane) float64 {
+	const first, shortest, most = 10 * 1460, time.Millisecond, 20
+	trips := b.now.Sub(l.busy).Seconds()/max(l.rtt, shortest).Seconds() + 1
+	return first * math.Exp2(min(trips, most))
 }
 
 // settle forgets a request of which nothing more is to come.

@@ -225,10 +225,15 @@ func (b *Balancer) goal(l *lane) float64 {
 		return min(firstWork, float64(b.left)/float64(max(len(b.lanes), b.cfg.Servers)))
 	}
 	g := l.meter.high(b.now) * max(4*l.rtt, ahead).Seconds()
-	if b.now.Sub(l.meter.grew) < max(4*l.rtt, 200*time.Millisecond) {
+	if b.grows(l) {
 		g = max(2*g, firstWork)
 	}
 	return max(g, 1)
+}
+
+// grows reports whether the lane's rate, which is known, has grown lately.
+func (b *Balancer) grows(l *lane) bool {
+	return b.now.Sub(l.meter.grew) < max(4*l.rtt, 200*time.Millisecond)
 }
 
 // fair is how many segments more a lane may have so that it does not finish

@@ -8,8 +8,9 @@ import (
 // reserveTime is how long a server that has not joined is waited for.
 const reserveTime = time.Second
 
-// answerTime is how long a server may take to answer before others get of its reserve: what a
-// greeting asks for comes at once, and would come twice.
+// answerTime is how long a server may take to answer, at least, before others get of its reserve:
+// what a greeting asks for comes at once, and would come twice. It may take as long as any
+// other has taken.
 const answerTime = 20 * time.Millisecond
 
 // reserve is a run that a server was asked for in a greeting that it has not answered yet. Its
@@ -49,6 +50,15 @@ func (b *Balancer) Reserved(serverNo int) int {
 	return 0
 }
 
+// noteAnswer notes how long a server took that has answered.
+func (b *Balancer) noteAnswer(serverNo int) {
+	for _, r := range b.reserves {
+		if r.server == serverNo {
+			b.answered = max(b.answered, b.now.Sub(r.since))
+		}
+	}
+}
+
 // unreserve puts what is reserved for a server into the pool.
 func (b *Balancer) unreserve(serverNo int) {
 	b.dropReserves(func(r reserve) bool { return r.server == serverNo })
@@ -77,9 +87,9 @@ func (b *Balancer) dropReserves(drop func(reserve) bool) {
 // breakReserve puts half of the longest reserve of a server that is late into the pool: the
 // second one, as it may have sent the first.
 func (b *Balancer) breakReserve() {
-	at := -1
+	at, patience := -1, max(answerTime, b.answered)
 	for i, r := range b.reserves {
-		late := b.now.Sub(r.since) >= answerTime || b.undone <= len(b.servers)
+		late := b.now.Sub(r.since) >= patience || b.undone <= len(b.servers)
 		if late && (at < 0 || r.run.Count > b.reserves[at].run.Count) {
 			at = i
 		}

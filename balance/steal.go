@@ -216,9 +216,6 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	n := max(1, int(min(x/seg, rate*(late-start)/seg, float64(b.segs))))
 
 	sent := min(b.beyondReach(v.l), v.before)
-	if !v.l.meter.known() && b.now.Sub(v.l.busy) < answerTime {
-		sent = v.before
-	}
 	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
 		n = b.solo(v, min(n, unsent))
 		if v.end-(start+float64(n)*seg/rate) < worthwhile {
