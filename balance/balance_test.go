@@ -407,6 +407,37 @@ func TestReserve(t *testing.T) {
 	}
 }
 
+// TestBeyondReach: a server of unknown rate may have sent what slow start lets it, one whose
+// rate grows three times what the rate tells, and one that is steady just that.
+func TestBeyondReach(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 4000 * seg, SegmentSize: seg})
+	b.Join(1, 0, 40*ms, epoch)
+	b.Adopt(1, 0, Run{0, 400}, epoch)
+	l := b.byID[1]
+	at := func(d time.Duration) int64 {
+		b.tick(epoch.Add(d))
+		return b.beyondReach(l) - sendQueue
+	}
+	if at(0) != 2*14600 || at(80*ms) != 8*14600 || at(time.Hour) < 400*seg {
+		t.Errorf("of unknown rate: %d bytes, then %d, then %d", at(0), at(80*ms), at(time.Hour))
+	}
+	b = New(Config{Size: 4000 * seg, SegmentSize: seg})
+	b.Join(1, 0, 40*ms, epoch)
+	b.Adopt(1, 0, Run{0, 400}, epoch)
+	l = b.byID[1]
+	var early, late int64
+	for d := time.Duration(0); d <= 400*ms; d += 5 * ms {
+		b.Received(1, 5000, epoch.Add(d)) // 1 MB/s
+		if late = at(d); d == 100*ms {
+			early = late
+		}
+	}
+	if late != 60_000 || early != 3*late {
+		t.Errorf("of 1 MB/s, just known and later: %d and %d bytes, want three times 60,000 and that", early, late)
+	}
+}
+
 // TestReached holds that only bytes of what was asked for pay it off, whatever else comes.
 func TestReached(t *testing.T) {
 	const seg = 16 << 10
