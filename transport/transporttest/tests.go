@@ -265,9 +265,12 @@ func testWriteDeadlineLosesNothing(t *testing.T, f *fixture) {
 	dialled, accepted := f.pair()
 	want := append(noise(5<<20), bytes.Repeat([]byte("text, text, text. "), 10_000)...)
 	timeouts := 0
+	full := make(chan struct{}) // closed when the buffers on the way are, or all is sent
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		defer accepted.Close()
+		fill := sync.OnceFunc(func() { close(full) })
+		defer fill()
 		end := time.Now().Add(patience)
 		for rest := want; len(rest) > 0 && time.Now().Before(end); {
 			accepted.SetWriteDeadline(time.Now().Add(3 * time.Millisecond))
@@ -275,18 +278,20 @@ func testWriteDeadlineLosesNothing(t *testing.T, f *fixture) {
 			rest = rest[n:]
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				timeouts++
+				fill()
 			} else if err != nil {
 				t.Errorf("Write: %v", err)
 				return
 			}
 		}
+		fill()
 		// What a deadline has left behind goes with the next word.
 		accepted.SetWriteDeadline(end)
 		if _, err := accepted.Write([]byte(".")); err != nil {
 			t.Errorf("the last Write: %v", err)
 		}
 	})
-	time.Sleep(50 * time.Millisecond) // the buffers on the way fill up
+	<-full
 	got, err := io.ReadAll(dialled)
 	tasks.Wait()
 	if err != nil || !bytes.Equal(got, append(want, '.')) {
