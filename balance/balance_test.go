@@ -411,21 +411,20 @@ func TestReserve(t *testing.T) {
 // rate grows three times what the rate tells, and one that is steady just that.
 func TestBeyondReach(t *testing.T) {
 	const seg = 16 << 10
-	b := New(Config{Size: 4000 * seg, SegmentSize: seg})
-	b.Join(1, 0, 40*ms, epoch)
-	b.Adopt(1, 0, Run{0, 400}, epoch)
-	l := b.byID[1]
-	at := func(d time.Duration) int64 {
-		b.tick(epoch.Add(d))
-		return b.beyondReach(l) - sendQueue
+	start := func() (b *Balancer, at func(d time.Duration) int64) {
+		b = New(Config{Size: 4000 * seg, SegmentSize: seg})
+		b.Join(1, 0, 40*ms, epoch)
+		b.Adopt(1, 0, Run{0, 400}, epoch)
+		return b, func(d time.Duration) int64 {
+			b.tick(epoch.Add(d))
+			return b.beyondReach(b.byID[1]) - sendQueue
+		}
 	}
+	_, at := start()
 	if at(0) != 2*14600 || at(80*ms) != 8*14600 || at(time.Hour) < 400*seg {
 		t.Errorf("of unknown rate: %d bytes, then %d, then %d", at(0), at(80*ms), at(time.Hour))
 	}
-	b = New(Config{Size: 4000 * seg, SegmentSize: seg})
-	b.Join(1, 0, 40*ms, epoch)
-	b.Adopt(1, 0, Run{0, 400}, epoch)
-	l = b.byID[1]
+	b, at := start()
 	var early, late int64
 	for d := time.Duration(0); d <= 400*ms; d += 5 * ms {
 		b.Received(1, 5000, epoch.Add(d)) // 1 MB/s

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -100,13 +101,7 @@ func (p *path) leftEarly(info *unix.TCPInfo) bool {
 		return false
 	}
 	trips := 2 * time.Duration(info.Min_rtt) * time.Microsecond
-	n := min(max(int(trips/lookEvery), 2), looks)
-	for _, s := range p.samples[:n] {
-		if s.cwnd == 0 || s.rtt > info.Min_rtt+info.Min_rtt/32 {
-			return false
-		}
-	}
-	return true
+	return p.quiet(info.Min_rtt+info.Min_rtt/32) >= min(max(int(trips/lookEvery), 2), looks)
 }
 
 // heldBack reports whether the window holds the connection back though no queue is full. least
@@ -147,13 +142,15 @@ func (p *path) chance(short uint32) int {
 // would have grown with it.
 func (p *path) creeps(short uint32) bool {
 	now := p.samples[0]
-	for _, s := range p.samples {
-		switch {
-		case s.cwnd == 0 || s.rtt > short:
-			return false
-		case now.cwnd >= s.cwnd+s.cwnd/3:
-			return true
-		}
+	return slices.ContainsFunc(p.samples[:p.quiet(short)], func(s sample) bool { return now.cwnd >= s.cwnd+s.cwnd/3 })
+}
+
+// quiet returns at how many of the latest looks, without a break, the window was in use out
+// of slow start and the round trip not longer than short, in µs.
+func (p *path) quiet(short uint32) int {
+	n := slices.IndexFunc(p.samples[:], func(s sample) bool { return s.cwnd == 0 || s.rtt > short })
+	if n < 0 {
+		return looks
 	}
-	return false
+	return n
 }

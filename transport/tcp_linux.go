@@ -25,7 +25,7 @@ func tune(c net.Conn) net.Conn {
 		return c
 	}
 	tuned := &tcpConn{TCPConn: t, here: sameHost(c.LocalAddr(), c.RemoteAddr())}
-	_ = tuned.control(func(fd int) { tuned.hardy = throughBBR(fd) })
+	_ = control(t, func(fd int) { tuned.hardy = throughBBR(fd) })
 	return tuned
 }
 
@@ -70,7 +70,7 @@ func (c *tcpConn) SetUnsent(bytes int) error {
 		bytes = min(bytes, hereUnsent)
 	}
 	var set error
-	err := c.control(func(fd int) {
+	err := control(c.TCPConn, func(fd int) {
 		set = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *tcpConn) Write(p []byte) (int, error) {
 func (c *tcpConn) lookNowAndThen(failed error) {
 	if now := time.Now(); failed == nil && now.Sub(c.path.looked) >= lookEvery {
 		c.path.looked = now
-		_ = c.control(c.path.look) // a socket that cannot be asked stays as it is
+		_ = control(c.TCPConn, c.path.look) // a socket that cannot be asked stays as it is
 	}
 }
 
@@ -108,18 +108,18 @@ const wide = 2 << 20
 // with what is read, and what follows a lost packet is not. It also makes it
 // large enough for a low-water mark, and leaves it so; SO_RCVBUF would end all growth.
 func widen(c *net.TCPConn) {
-	raw, err := c.SyscallConn()
-	if err != nil || sameHost(c.LocalAddr(), c.RemoteAddr()) {
+	if sameHost(c.LocalAddr(), c.RemoteAddr()) {
 		return
 	}
-	_ = raw.Control(func(fd uintptr) {
-		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, wide) == nil {
-			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, 1)
+	_ = control(c, func(fd int) {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, wide) == nil {
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, 1)
 		}
 	})
 }
 
-func (c *tcpConn) control(f func(fd int)) error {
+// control calls f with a connection's file descriptor.
+func control(c *net.TCPConn, f func(fd int)) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

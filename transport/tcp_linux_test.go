@@ -85,7 +85,7 @@ func TestWrappersKeepTheSender(t *testing.T) {
 				if err := setUnsent(c, unsent.ask); err != nil {
 					t.Error(err)
 				}
-				tcp.control(func(fd int) {
+				control(tcp.TCPConn, func(fd int) {
 					if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); got != unsent.set || err != nil {
 						t.Errorf("TCP_NOTSENT_LOWAT is %d for %+v (%v)", got, unsent, err)
 					}
@@ -144,13 +144,9 @@ func TestWidened(t *testing.T) {
 // wakes it; bytes.
 func receives(t *testing.T, c net.Conn) (room, mark int) {
 	t.Helper()
-	raw, err := c.(gathering).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = raw.Control(func(fd uintptr) {
-		room, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
-		mark, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT)
+	err := control(c.(gathering).TCPConn, func(fd int) {
+		room, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+		mark, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT)
 	})
 	if err != nil {
 		t.Fatal(err)
