@@ -86,6 +86,10 @@ type Config struct {
 	Servers     int   // servers that are being dialled, as far as is known; 0: unknown
 	MinStreams  int   // lanes a server should always have; 0 means 1
 	MaxStreams  int   // lanes a server may have; 0 means MinStreams
+
+	// Behind reports whether more has come on a lane than the caller has read: then it is the
+	// caller that is slow, not the server. nil: never.
+	Behind func(Lane) bool
 }
 
 // Balancer is the state of one download. It is made by New.
@@ -131,6 +135,9 @@ func New(cfg Config) *Balancer {
 	}
 	cfg.MinStreams = max(cfg.MinStreams, 1)
 	cfg.MaxStreams = max(cfg.MaxStreams, cfg.MinStreams)
+	if cfg.Behind == nil {
+		cfg.Behind = func(Lane) bool { return false }
+	}
 	segs := int((cfg.Size + cfg.SegmentSize - 1) / cfg.SegmentSize)
 	return &Balancer{
 		cfg:     cfg,

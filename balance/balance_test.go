@@ -437,6 +437,46 @@ func TestBeyondReach(t *testing.T) {
 	}
 }
 
+// TestBehind: nothing is taken of a lane, nor of a server that has yet to answer, while it is the caller that
+// is slow; then it is.
+func TestBehind(t *testing.T) {
+	const seg = 16 << 10
+	behind := true
+	b := New(Config{Size: 64 * seg, SegmentSize: seg, Servers: 3, Behind: func(l Lane) bool { return l == 2 && behind }})
+	for l := range Lane(2) {
+		b.Join(l+1, int(l), ms, epoch)
+		b.Adopt(l+1, 0, Run{int(l) * 24, 24}, epoch)
+	}
+	b.Reserve(2, Run{48, 16}, epoch)
+	now := epoch
+	taken := 0
+	step := func() {
+		now = now.Add(5 * ms)
+		for _, o := range only(Ask, b.Plan(now)) {
+			taken += o.Run.Count
+		}
+	}
+	for s := range 24 { // the first lane brings 3 MB/s, the second one a twentieth of it
+		b.Received(1, seg, now)
+		b.Verified(1, 0, s, now)
+		b.Received(2, seg/20, now)
+		step()
+	}
+	for range 4 {
+		step()
+	}
+	if taken > 0 {
+		t.Errorf("%d segments were taken of lane 2 or of the reserve, though the caller is behind", taken)
+	}
+	behind = false
+	for range 4 {
+		step()
+	}
+	if taken < 16 {
+		t.Errorf("%d segments were taken, when the caller was not behind any more; want the reserve at least", taken)
+	}
+}
+
 // TestReached holds that only bytes of what was asked for pay it off, whatever else comes.
 func TestReached(t *testing.T) {
 	const seg = 16 << 10

@@ -200,9 +200,9 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 // takeFrom moves work from the end of v's queue to t, if that gains time, and
 // reports whether it did. All lanes together need level seconds; t must not
 // need more than late, for then it is better to wait for a faster lane. What v's server has not sent yet is cancelled there;
-// of the rest a duplicate is asked for.
+// of the rest a duplicate is asked for. Nothing is moved where it is the caller that is slow: t would be no faster.
 func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
-	if v.l == t {
+	if v.l == t || b.cfg.Behind(v.l.id) {
 		return false
 	}
 	seg := float64(b.cfg.SegmentSize)

@@ -184,6 +184,12 @@ func (c *conn) send(m wire.Message) bool {
 	}
 }
 
+// behind reports whether more has come than has been read, as far as the transport can tell.
+func (c *conn) behind() bool {
+	b, ok := c.nc.(interface{ Behind() bool })
+	return ok && b.Behind()
+}
+
 // ask requests a run; see send.
 func (c *conn) ask(l segment.Layout, id uint32, run segment.Run) bool {
 	c.expect(l, id, run)

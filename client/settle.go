@@ -278,6 +278,7 @@ func (d *download) begin(c *content, now time.Time) {
 	c.balancer = balance.New(balance.Config{
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
 		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
+		Behind: func(l balance.Lane) bool { c := d.lanes[l]; return c != nil && c.behind() },
 	})
 	if d.partial {
 		return

@@ -76,12 +76,18 @@ func setLinger(conn net.Conn, sec int) error {
 	return errors.ErrUnsupported
 }
 
-// What a connection may know of its way or have set there, whatever wraps it: see tcpConn.
+// What a connection may know of its way or have set there, whatever wraps it: see tcpConn and backlog.
 
 // isHardy is Hardy where a connection has it.
 func isHardy(conn net.Conn) bool {
 	h, ok := conn.(interface{ Hardy() bool })
 	return ok && h.Hardy()
+}
+
+// isBehind is Behind where a connection has it.
+func isBehind(conn net.Conn) bool {
+	b, ok := conn.(interface{ Behind() bool })
+	return ok && b.Behind()
 }
 
 // setUnsent is SetUnsent where a connection has it.

@@ -25,6 +25,7 @@ type quicConn struct {
 	transport *quicTransport
 	dialed    bool
 	release   func() // frees the socket
+	backlog
 
 	writing sync.Mutex
 	cut     atomic.Bool
@@ -35,7 +36,10 @@ type quicConn struct {
 }
 
 func (c *quicConn) Read(p []byte) (int, error) {
+	c.begin()
+	defer c.end()
 	n, err := c.stream.Read(p)
+	c.found(n, len(p))
 	return n, c.explain(err)
 }
 

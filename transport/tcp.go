@@ -32,7 +32,7 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 	if t, ok := c.(*net.TCPConn); ok {
 		widen(t)
-		return gathering{t}, nil
+		return &gathering{TCPConn: t}, nil
 	}
 	return c, nil
 }
@@ -45,10 +45,16 @@ const (
 )
 
 // gathering is a connection that is read in fewer, larger pieces.
-type gathering struct{ *net.TCPConn }
+type gathering struct {
+	*net.TCPConn
+	backlog
+}
 
-func (g gathering) Read(p []byte) (int, error) {
+func (g *gathering) Read(p []byte) (int, error) {
+	g.begin()
+	defer g.end()
 	n, err := g.TCPConn.Read(p)
+	g.found(n, len(p))
 	if err == nil && n < len(p) && n < littleRead {
 		time.Sleep(readTick - time.Duration(time.Now().UnixNano())%readTick)
 	}
@@ -56,7 +62,7 @@ func (g gathering) Read(p []byte) (int, error) {
 }
 
 // WriteTo is not that of net.TCPConn, which would go past Read.
-func (g gathering) WriteTo(w io.Writer) (int64, error) {
+func (g *gathering) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{g})
 }
 

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,41 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// accepted is the two ends of a connection over the named transport.
-func accepted(t *testing.T, name string) (dialled, accepted net.Conn) {
-	t.Helper()
-	tr, err := Builtin().New(name, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := tr.Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	result := make(chan outcome, 1)
-	go func() {
-		c, err := ln.Accept()
-		result <- outcome{c, err}
-	}()
-	dialled, err = tr.Dial(ctx, ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := <-result
-	if o.err != nil {
-		t.Fatal(o.err)
-	}
-	t.Cleanup(func() {
-		dialled.Close()
-		o.conn.Close()
-		ln.Close()
-		closeTransport(tr)
-	})
-	return dialled, o.conn
-}
 
 // below is the TCP connection under an accepted one.
 func below(c net.Conn) *tcpConn {
@@ -144,7 +108,7 @@ func TestWidened(t *testing.T) {
 // wakes it; bytes.
 func receives(t *testing.T, c net.Conn) (room, mark int) {
 	t.Helper()
-	err := control(c.(gathering).TCPConn, func(fd int) {
+	err := control(c.(*gathering).TCPConn, func(fd int) {
 		room, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		mark, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT)
 	})

@@ -99,6 +99,9 @@ func (c *tlsConn) SetLinger(sec int) error {
 // Hardy is that of the connection below.
 func (c *tlsConn) Hardy() bool { return isHardy(c.raw) }
 
+// Behind is that of the connection below.
+func (c *tlsConn) Behind() bool { return isBehind(c.raw) }
+
 // SetUnsent is that of the connection below.
 func (c *tlsConn) SetUnsent(bytes int) error { return setUnsent(c.raw, bytes) }
 

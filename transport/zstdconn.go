@@ -223,6 +223,9 @@ func (c *zstdConn) SetLinger(sec int) error {
 // Hardy is that of the connection below.
 func (c *zstdConn) Hardy() bool { return isHardy(c.Conn) }
 
+// Behind is that of the connection below.
+func (c *zstdConn) Behind() bool { return isBehind(c.Conn) }
+
 // SetUnsent is that of the connection below; it counts compressed bytes.
 func (c *zstdConn) SetUnsent(bytes int) error { return setUnsent(c.Conn, bytes) }
 

@@ -1,0 +1,37 @@
+package transport
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// backlog tells whether more has come on a connection than its reader has taken.
+type backlog struct {
+	full    atomic.Int64 // bytes that were read since a read found less than it could take
+	reading atomic.Int64 // since when a read is under way, Unix ns; 0: none is
+}
+
+const (
+	muchRead = 32 << 10              // bytes that tell of more
+	waiting  = 50 * time.Millisecond // on a busy machine a read may take so long though there is more
+)
+
+func (b *backlog) begin() { b.reading.Store(time.Now().UnixNano()) }
+
+// found notes that a read that could take room bytes took n.
+func (b *backlog) found(n, room int) {
+	if n < room {
+		b.full.Store(0)
+	} else {
+		b.full.Add(int64(n))
+	}
+}
+
+func (b *backlog) end() { b.reading.Store(0) }
+
+// Behind reports whether there is more to read, as far as can be told: the reader is busy with what it
+// has read, or has found all that it could take for a while. It may be called at any time.
+func (b *backlog) Behind() bool {
+	since := b.reading.Load()
+	return since == 0 || b.full.Load() >= muchRead && time.Duration(time.Now().UnixNano()-since) < waiting
+}
