@@ -503,6 +503,36 @@ func TestReached(t *testing.T) {
 	}
 }
 
+// TestWiden: a lane that carries more in a round trip than its ends may have room for gets others beside it, as
+// many as that takes.
+func TestWiden(t *testing.T) {
+	const seg = 64 << 10
+	for _, test := range []struct {
+		name   string
+		rtt    time.Duration
+		rate   int // MB/s
+		behind bool
+		want   int
+	}{
+		{"a megabyte in a round trip", 100 * ms, 10, false, 0},
+		{"three", 100 * ms, 30, false, 2},
+		{"more than the streams allowed", 100 * ms, 90, false, 3},
+		{"three, on a short path", 15 * ms, 200, false, 0},
+		{"three, but the caller is slow", 100 * ms, 30, true, 0},
+	} {
+		b := New(Config{Size: 1 << 36, SegmentSize: seg, MaxStreams: 4, Behind: func(Lane) bool { return test.behind }})
+		b.Join(1, 0, test.rtt, epoch)
+		opened := 0
+		for now := epoch; now.Before(epoch.Add(300 * ms)); now = now.Add(ms) {
+			b.Received(1, test.rate*1000, now)
+			opened += len(only(Open, b.Plan(now)))
+		}
+		if opened != test.want {
+			t.Errorf("%s: %d more lanes, want %d", test.name, opened, test.want)
+		}
+	}
+}
+
 // TestGapsAreNoReasonForStreams: a full link on which a lost packet now and then holds up what comes behind
 // it brings as much as any, only not evenly.
 func TestGapsAreNoReasonForStreams(t *testing.T) {

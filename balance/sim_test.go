@@ -53,6 +53,7 @@ type scenario struct {
 	fixed   int // lanes a server always has, 0: one
 	chunk   int // bytes; 0: by the size of the file
 	noFirst bool
+	buffers float64       // bytes that a lane's ends have room for, 0: any number
 	pauses  time.Duration // the client stands still for up to so long, about 20 times a second
 	seed    uint64
 	limit   time.Duration // virtual time after which the run is given up
@@ -541,7 +542,7 @@ func (s *simulation) send(ln *simLane) {
 		} else if len(ln.unsent) > 0 {
 			c = ln.unsent[0]
 		}
-		if c == nil || (ln.flightN > 0 && float64(ln.flightN+c.n) > ln.cwnd) {
+		if c == nil || (ln.flightN > 0 && float64(ln.flightN+c.n) > s.room(ln)) {
 			break
 		}
 		if len(ln.lost) > 0 {
@@ -561,6 +562,14 @@ func (s *simulation) send(ln *simLane) {
 		s.write(ln)
 	}
 	s.mayEnd(ln)
+}
+
+// room is how many bytes may be under way on a lane.
+func (s *simulation) room(ln *simLane) float64 {
+	if s.sc.buffers > 0 {
+		return min(ln.cwnd, s.sc.buffers)
+	}
+	return ln.cwnd
 }
 
 func (s *simulation) transmit(ln *simLane, c *chunk) {

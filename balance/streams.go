@@ -208,6 +208,7 @@ func (b *Balancer) streams() {
 				b.open(s, s.want-n-s.opening)
 			}
 			if b.cfg.MaxStreams > b.cfg.MinStreams {
+				b.widen(s)
 				b.seek(s)
 			}
 		}

@@ -61,6 +61,7 @@ func wide(all bool) (list []scenario) {
 	add(true, scenario{name: "2,000 equal servers of 10 Mbit/s", most: 1.6, size: mib(16384), chunk: 64 << 10, links: equal(2000, simLink{rate: 10, delay: 20 * ms})})
 	add(true, scenario{name: "10 TB, 12 servers of 1 to 10 Gbit/s", most: 1.01, size: 10e12, links: spread(12, 1000, 10000, 50*time.Microsecond, 50*ms, 8)})
 	add(false, scenario{name: "satellite: 4 servers, 500 ms", most: 1.5, size: mib(64), links: equal(4, simLink{rate: 20, delay: 250 * ms})})
+	add(false, scenario{name: "wide and long: 250 Mbit/s, 160 ms, streams of 2.8 MB", most: 1.2, size: mib(1024), buffers: 2.8e6, links: []simLink{{rate: 250, delay: 80 * ms}}})
 	add(false, scenario{name: "local: 4 servers of 10 Gbit/s, 0.1 ms", most: 1.02, size: mib(4096), links: equal(4, simLink{rate: 10000, delay: 50 * time.Microsecond})})
 
 	six := spread(6, 5, 80, 5*ms, 40*ms, 9)
