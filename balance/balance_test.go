@@ -503,8 +503,7 @@ func TestReached(t *testing.T) {
 	}
 }
 
-// TestWiden: a lane that carries more in a round trip than its ends may have room for gets others beside it, as
-// many as that takes.
+// TestWiden: where a lane carries more in a round trip than its ends may have room for, another is tried beside it.
 func TestWiden(t *testing.T) {
 	const seg = 64 << 10
 	for _, test := range []struct {
@@ -515,20 +514,56 @@ func TestWiden(t *testing.T) {
 		want   int
 	}{
 		{"a megabyte in a round trip", 100 * ms, 10, false, 0},
-		{"three", 100 * ms, 30, false, 2},
-		{"more than the streams allowed", 100 * ms, 90, false, 3},
+		{"three", 100 * ms, 30, false, 1},
 		{"three, on a short path", 15 * ms, 200, false, 0},
 		{"three, but the caller is slow", 100 * ms, 30, true, 0},
 	} {
 		b := New(Config{Size: 1 << 36, SegmentSize: seg, MaxStreams: 4, Behind: func(Lane) bool { return test.behind }})
 		b.Join(1, 0, test.rtt, epoch)
 		opened := 0
-		for now := epoch; now.Before(epoch.Add(300 * ms)); now = now.Add(ms) {
+		for now := epoch; now.Before(epoch.Add(2 * time.Second)); now = now.Add(ms) {
 			b.Received(1, test.rate*1000, now)
 			opened += len(only(Open, b.Plan(now)))
 		}
 		if opened != test.want {
 			t.Errorf("%s: %d more lanes, want %d", test.name, opened, test.want)
+		}
+	}
+}
+
+// TestWidenTries: the lane that is tried stays if both carry more together, and only then.
+func TestWidenTries(t *testing.T) {
+	for _, test := range []struct {
+		gain float64
+		want int
+	}{{1, 1}, {1.24, 2}} {
+		b := New(Config{Size: 1 << 36, SegmentSize: 64 << 10, MaxStreams: 4})
+		b.Join(1, 0, 100*ms, epoch)
+		b.Hardy(0)
+		lanes, joining := []Lane{1}, time.Time{}
+		for now := epoch; now.Before(epoch.Add(4 * time.Second)); now = now.Add(ms) {
+			if now.Equal(joining) {
+				lanes = append(lanes, 2)
+				b.Join(2, 0, 100*ms, now)
+			}
+			bytes := 25_000.0
+			if len(lanes) > 1 {
+				bytes *= test.gain
+			}
+			for _, l := range lanes {
+				b.Received(l, int(bytes)/len(lanes), now)
+			}
+			for _, o := range b.Plan(now) {
+				switch o.Kind {
+				case Open:
+					joining = now.Add(200 * ms)
+				case Close:
+					b.Leave(o.Lane, now)
+				}
+			}
+		}
+		if got := b.servers[0].want; got != test.want || len(lanes) != 2 {
+			t.Errorf("%g times the rate with %d lanes: %d stay, want %d of 2", test.gain, len(lanes), got, test.want)
 		}
 	}
 }

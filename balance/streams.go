@@ -28,8 +28,8 @@ const (
 // several times that. On a link that is full, more of them carry nothing more.
 // The two look different from here: a full link delivers at a steady rate, a
 // window that is cut by random loss (or is still growing, after the link got
-// faster) does not. So a trial starts only when the rate is unsteady; its
-// result decides whether the lanes stay.
+// faster) does not. So a trial starts only when the rate is unsteady, or the window about as wide as
+// systems allow (window.go); its result decides whether the lanes stay.
 type server struct {
 	no      int
 	hardy   bool // loss does not hold its lanes back
@@ -208,7 +208,6 @@ func (b *Balancer) streams() {
 				b.open(s, s.want-n-s.opening)
 			}
 			if b.cfg.MaxStreams > b.cfg.MinStreams {
-				b.widen(s)
 				b.seek(s)
 			}
 		}
@@ -339,7 +338,7 @@ func (b *Balancer) seek(s *server) {
 		b.judge(s)
 	case len(s.rates) == bins && s.last().at != s.seen:
 		s.seen = s.last().at
-		step := s.suspect()
+		step := max(s.suspect(), b.widen(s))
 		if step > 1 && !b.now.Before(s.rest) && s.want < b.cfg.MaxStreams && s.opening == 0 && s.active() == s.want && b.Left() > time.Second {
 			// Half of the samples tell more of the present if it got worse.
 			one, _ := s.last().since(s.mark)
