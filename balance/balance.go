@@ -13,6 +13,7 @@ package balance
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -324,6 +325,11 @@ func (b *Balancer) Hardy(serverNo int) {
 	if s := b.servers[serverNo]; s != nil {
 		s.hardy = true
 	}
+}
+
+// behind reports whether the caller is behind on any of some lanes.
+func (b *Balancer) behind(lanes []*lane) bool {
+	return slices.ContainsFunc(lanes, func(l *lane) bool { return b.cfg.Behind(l.id) })
 }
 
 // Done reports whether every segment has verified.

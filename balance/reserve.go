@@ -87,7 +87,7 @@ func (b *Balancer) dropReserves(drop func(reserve) bool) {
 // breakReserve puts half of the longest reserve of a server that is late into the pool: the
 // second one, as it may have sent the first. No server is late while it is the caller that is slow.
 func (b *Balancer) breakReserve() {
-	if slices.ContainsFunc(b.lanes, func(l *lane) bool { return b.cfg.Behind(l.id) }) {
+	if b.behind(b.lanes) {
 		return
 	}
 	at, patience := -1, max(answerTime, b.answered)

@@ -1,9 +1,6 @@
 package balance
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	window = 1 << 20               // bytes under way on one lane; its ends may have no room for more
@@ -17,8 +14,7 @@ const (
 func (b *Balancer) widen(s *server) int {
 	rtt := s.shortest()
 	one, _ := s.last().since(s.mark)
-	if rtt < nearby || one*rtt.Seconds() < window*float64(s.want) ||
-		slices.ContainsFunc(s.lanes, func(l *lane) bool { return b.cfg.Behind(l.id) }) {
+	if rtt < nearby || one*rtt.Seconds() < window*float64(s.want) || b.behind(s.lanes) {
 		return 1
 	}
 	return 2
