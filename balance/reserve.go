@@ -87,9 +87,6 @@ func (b *Balancer) dropReserves(drop func(reserve) bool) {
 // breakReserve puts half of the longest reserve of a server that is late into the pool: the
 // second one, as it may have sent the first. No server is late while it is the caller that is slow.
 func (b *Balancer) breakReserve() {
-	if b.behind(b.lanes) {
-		return
-	}
 	at, patience := -1, max(answerTime, b.answered)
 	for i, r := range b.reserves {
 		late := b.now.Sub(r.since) >= patience || b.undone <= len(b.servers)
@@ -97,7 +94,7 @@ func (b *Balancer) breakReserve() {
 			at = i
 		}
 	}
-	if at < 0 {
+	if at < 0 || b.behind(b.lanes) {
 		return
 	}
 	r := &b.reserves[at].run
