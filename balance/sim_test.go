@@ -21,7 +21,7 @@ const (
 	payload     = 1448.0 / 1500 // of what a link carries is file data
 	mss         = 1448
 	firstFrame  = 16 << 10
-	firstUnsent = 64 << 10 // a server writes on while less is unsent, at first
+	firstUnsent = 16 << 10 // a server writes on while less is unsent, at first
 	readChunk   = 16 << 10 // the client reports about so many bytes at a time
 )
 

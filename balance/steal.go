@@ -13,7 +13,7 @@ const (
 	earliest    = 200 * time.Millisecond // as lead, where a cancel takes long to be of use
 	firstWait   = 50 * time.Millisecond  // after which a lane without a rate counts as slow
 	worthwhile  = 0.005                  // seconds a take-over must gain
-	sendQueue   = 96 << 10               // bytes in a server's socket and current frame that no cancel reaches
+	sendQueue   = 64 << 10               // bytes in a server's socket and current frame that no cancel reaches
 	stillComing = 32 << 10               // bytes of a cancelled request that are expected when more came than was
 )
 

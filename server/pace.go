@@ -8,11 +8,10 @@ import (
 // What a socket holds unsent can no longer be cancelled, so it is worth no
 // more than unsentTime at the connection's rate; bytes.
 const (
-	firstUnsent = 64 << 10
-	minUnsent   = 16 << 10
-	maxUnsent   = 512 << 10
-	unsentTime  = 25 * time.Millisecond
-	paceTime    = 100 * time.Millisecond // a rate is measured over so long
+	minUnsent  = 16 << 10 // and at first
+	maxUnsent  = 512 << 10
+	unsentTime = 25 * time.Millisecond
+	paceTime   = 100 * time.Millisecond // a rate is measured over so long
 )
 
 // pace keeps a connection's unsent queue short, where the transport can.
@@ -25,10 +24,10 @@ type pace struct {
 
 func newPace(conn net.Conn) pace {
 	c, ok := conn.(interface{ SetUnsent(bytes int) error })
-	if !ok || c.SetUnsent(firstUnsent) != nil {
+	if !ok || c.SetUnsent(minUnsent) != nil {
 		return pace{}
 	}
-	return pace{set: c.SetUnsent, unsent: firstUnsent}
+	return pace{set: c.SetUnsent, unsent: minUnsent}
 }
 
 // pause says that there was nothing to send: that time does not count.
