@@ -112,7 +112,7 @@ func (l *lane) arrived(n int, now time.Time) {
 //     others hold is cancelled on it (claim).
 //   - A segment that verifies lets all other holders off (finish).
 //   - Lanes that are too many are drained and closed; more are opened only while
-//     they help (streams.go, window.go).
+//     they help (streams.go, trial.go, window.go).
 //   - Nothing here may take time in proportion to the number of segments, and
 //     only what happens every few milliseconds may look at all lanes.
 
