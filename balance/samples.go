@@ -6,9 +6,7 @@ import (
 	"time"
 )
 
-const (
-	bins = 5 // samples of a server's rate that are compared
-)
+const bins = 5 // samples of a server's rate that are compared
 
 // reading is a counter's value at a time: bytes of one server and of all.
 type reading struct {

@@ -98,6 +98,15 @@ func (s *server) rtt() (t time.Duration) {
 	return t
 }
 
+// shortest is the shortest round trip of the lanes: what the path takes without queues.
+func (s *server) shortest() time.Duration {
+	t := s.lanes[0].rtt
+	for _, l := range s.lanes {
+		t = min(t, l.rtt)
+	}
+	return t
+}
+
 // active is the number of lanes that are not about to be closed.
 func (s *server) active() (n int) {
 	for _, l := range s.lanes {

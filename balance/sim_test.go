@@ -21,7 +21,7 @@ const (
 	payload     = 1448.0 / 1500 // of what a link carries is file data
 	mss         = 1448
 	firstFrame  = 16 << 10
-	firstUnsent = 16 << 10 // a server writes on while less is unsent, at first
+	minUnsent   = 16 << 10 // a server writes on while less is unsent, at least and at first
 	readChunk   = 16 << 10 // the client reports about so many bytes at a time
 )
 
@@ -366,7 +366,7 @@ func (s *simulation) dial(l *linkState, first bool) {
 		}
 		s.nextID++
 		ln := &simLane{id: s.nextID, link: l, open: true, flight: map[int]*chunk{}, ooo: map[int]*chunk{},
-			cwnd: max(10*mss, 2*float64(s.chunk)), ssthresh: math.Inf(1), rto: 0.2, notSent: firstUnsent, frame: firstFrame}
+			cwnd: max(10*mss, 2*float64(s.chunk)), ssthresh: math.Inf(1), rto: 0.2, notSent: minUnsent, frame: firstFrame}
 		var share Run
 		if first && !s.sc.noFirst {
 			share = s.share(l)
@@ -519,7 +519,7 @@ func (s *simulation) pace(ln *simLane) {
 		ln.paced = s.now
 	case took >= 0.1:
 		rate := float64(ln.wrote) / took
-		ln.notSent = int(min(max(rate*0.025, 16<<10), 512<<10))
+		ln.notSent = int(min(max(rate*0.025, minUnsent), 512<<10))
 		ln.frame = int64(min(max(rate*0.01, firstFrame), 256<<10))
 		ln.paced, ln.wrote = s.now, 0
 	}

@@ -131,7 +131,7 @@ func (b *Balancer) judge(s *server) {
 		} else {
 			b.try(s, rate, s.mark, 2*n)
 		}
-	case len(s.rates) >= 5:
+	case len(s.rates) >= bins:
 		s.want, s.trial = s.before, false
 		if own > worthLane*float64(n)/float64(s.before) {
 			// More than its lanes could take from others on a shared bottleneck: its

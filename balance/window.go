@@ -19,12 +19,3 @@ func (b *Balancer) widen(s *server) int {
 	}
 	return 2
 }
-
-// shortest is the shortest round trip of the lanes: what the path takes without queues.
-func (s *server) shortest() time.Duration {
-	t := s.lanes[0].rtt
-	for _, l := range s.lanes {
-		t = min(t, l.rtt)
-	}
-	return t
-}
