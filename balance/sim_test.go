@@ -18,11 +18,11 @@ import (
 // buffer that no cancel reaches; handshakes and the first flight.
 
 const (
-	payload     = 1448.0 / 1500 // of what a link carries is file data
-	mss         = 1448
-	firstFrame  = 16 << 10
-	minUnsent   = 16 << 10 // a server writes on while less is unsent, at least and at first
-	readChunk   = 16 << 10 // the client reports about so many bytes at a time
+	payload    = 1448.0 / 1500 // of what a link carries is file data
+	mss        = 1448
+	firstFrame = 16 << 10
+	minUnsent  = 16 << 10 // a server writes on while less is unsent, at least and at first
+	readChunk  = 16 << 10 // the client reports about so many bytes at a time
 )
 
 // simLink says what a link and the server behind it are like. Rates are
