@@ -2,6 +2,7 @@ package server
 
 import (
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,20 +36,33 @@ func TestHonestClientsKeepTheirShare(t *testing.T) {
 	ask := func(b []byte, id uint32, first, count int) []byte {
 		return wire.Append(b, wire.Request{ID: id, Run: segment.Run{First: first, Count: count}})
 	}
-	hostile := map[string]func(c *client){
-		"never reads": func(c *client) { c.Write(ask(nil, 1, 0, segments)) },
-		"asks for one and the same segment again and again": func(c *client) {
+	hostile := map[string]func(c *client, dial func() (net.Conn, error)){
+		"never reads": func(c *client, _ func() (net.Conn, error)) { c.Write(ask(nil, 1, 0, segments)) },
+		"asks for one and the same segment again and again": func(c *client, _ func() (net.Conn, error)) {
 			forever(c, 20*time.Millisecond, func(b []byte, id uint32) []byte { return ask(b, id, 7, 1) })
 		},
-		"asks and cancels": func(c *client) {
+		"asks and cancels": func(c *client, _ func() (net.Conn, error)) {
 			forever(c, time.Millisecond, func(b []byte, id uint32) []byte {
 				return wire.Append(ask(b, id, int(id)%segments, 1), wire.Cancel{ID: id})
 			})
 		},
-		"pings": func(c *client) {
+		"pings": func(c *client, _ func() (net.Conn, error)) {
 			forever(c, time.Millisecond, func(b []byte, id uint32) []byte { return wire.Append(b, wire.Ping{}) })
 		},
-		"greets and waits": func(*client) {},
+		"greets and waits": func(*client, func() (net.Conn, error)) {},
+		"comes, asks and leaves": func(_ *client, dial func() (net.Conn, error)) {
+			hello := wire.Append(preface(), wire.Hello{Parts: 1, Max: segments << 14})
+			for {
+				c, err := dial()
+				if err != nil {
+					return
+				}
+				go io.Copy(io.Discard, c)
+				c.Write(hello)
+				time.Sleep(5 * time.Millisecond)
+				c.Close()
+			}
+		},
 	}
 	for name, deed := range hostile {
 		t.Run(name, func(t *testing.T) {
@@ -56,11 +70,19 @@ func TestHonestClientsKeepTheirShare(t *testing.T) {
 			inBubble(t, segments*16<<10, func(c *Config) { c.Limits[0] = limit }, func(t *testing.T, m *memory, _ *running, _ []byte) {
 				var tasks sync.WaitGroup
 				defer tasks.Wait()
+				var over atomic.Bool
+				defer over.Store(true)
+				dial := func() (net.Conn, error) {
+					if over.Load() {
+						return nil, net.ErrClosed
+					}
+					return m.dial(9001)
+				}
 				for range others {
 					c := m.client(t, 9001)
 					defer c.Close()
 					c.greet(wire.Hello{})
-					tasks.Go(func() { deed(c) })
+					tasks.Go(func() { deed(c, dial) })
 				}
 				honest := m.client(t, 9001)
 				defer honest.Close()

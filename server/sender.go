@@ -125,28 +125,33 @@ func (t *sender) send(n int) error {
 // earn waits until the virtual server's limit lets n bytes through, and heeds
 // the client meanwhile: the wait is long where many share a low limit.
 func (t *sender) earn(ctx context.Context, n int) error {
-	turn := t.limiter.ReserveN(time.Now(), n-t.earned)
-	t.earned = n
+	n -= t.earned
+	turn := t.limiter.ReserveN(time.Now(), n)
+	t.earned += n
 	timer := time.NewTimer(turn.Delay())
 	defer timer.Stop()
 	for {
 		select {
 		case m := <-t.in:
 			if err := t.handle(m); err != nil {
-				turn.Cancel()
+				t.giveBack(n)
 				return err
 			}
 		case <-t.ending:
-			turn.Cancel()
+			t.giveBack(n)
 			return t.sayGoodbye()
 		case <-timer.C:
 			return nil
 		case <-ctx.Done():
-			turn.Cancel()
+			t.giveBack(n)
 			return ctx.Err()
 		}
 	}
 }
+
+// giveBack returns to the limit what n bytes took of it that will not be sent. A reservation's own
+// Cancel returns nothing when others have reserved since: clients that ask and leave would pile up debt.
+func (t *sender) giveBack(n int) { t.limiter.ReserveN(time.Now(), -n) }
 
 // welcome answers the client's greeting.
 func (t *sender) welcome(hello wire.Hello) error {
