@@ -93,8 +93,13 @@ func (s *Source) Path() string { return s.path }
 func (s *Source) Manifest() *Manifest { return s.manifest }
 
 // Open returns a handle of its own, with a file offset of its own, for one
-// connection. The caller closes it, and asks Unchanged before relying on it.
+// connection. The caller closes it, and asks Unchanged before relying on it. The error is
+// ErrChanged when the path leads to something else by now: to open a named pipe would
+// wait for its writer.
 func (s *Source) Open() (*os.File, error) {
+	if err := s.pathUnchanged(); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(s.path)
 	if err != nil {
 		return nil, diskError("open", s.path, err)

@@ -91,7 +91,7 @@ func serveRequest(conn net.Conn, answer func(path string) response) {
 		r.body = ""
 	}
 	if _, err := io.WriteString(conn, head+r.body); err == nil {
-		(&session{conn: conn}).farewell()
+		farewell(conn)
 	}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,7 +203,7 @@ func (t *sender) heed(ctx context.Context) error {
 			}
 		}
 		t.pace.pause()
-		t.body = nil // a thousand clients that wait must not hold a message each
+		t.body, t.buf = nil, nil // a thousand clients that wait must not hold a message each
 		t.rested.Store(max(int64(time.Since(t.begun)), 1))
 		select {
 		case m := <-t.in:
@@ -291,7 +292,7 @@ func (t *sender) push(id uint32, run segment.Run) {
 }
 
 func (t *sender) cancel(m wire.Cancel) {
-	i, ok := slices.BinarySearchFunc(t.queue, m.ID, func(q request, id uint32) int { return int(int64(q.id) - int64(id)) })
+	i, ok := slices.BinarySearchFunc(t.queue, m.ID, func(q request, id uint32) int { return cmp.Compare(q.id, id) })
 	if !ok {
 		return
 	}
@@ -359,7 +360,7 @@ func (t *sender) writeFile(off int64, n int) error {
 		return t.writeCopied(off, n)
 	}
 	if _, err := t.file.Seek(off, io.SeekStart); err != nil {
-		return t.stopChanged(err)
+		return err
 	}
 	if _, err := t.conn.Write(t.buf); err != nil {
 		return err
@@ -371,6 +372,12 @@ func (t *sender) writeFile(off int64, n int) error {
 		t.changed(segment.ErrChanged)
 		return segment.ErrChanged
 	}
+	if err != nil {
+		// Sendfile does not tell whether it was the disk.
+		if _, readErr := t.file.ReadAt(make([]byte, 1), off+sent); readErr != nil && readErr != io.EOF {
+			return readErr
+		}
+	}
 	return err
 }
 
@@ -379,11 +386,11 @@ func (t *sender) writeCopied(off int64, n int) error {
 	head := len(t.buf)
 	t.body = append(t.body[:0], t.buf...)
 	t.body = slices.Grow(t.body, n)[:head+n]
-	if got, err := t.file.ReadAt(t.body[head:], off); got < n {
-		if err == io.EOF {
-			err = segment.ErrChanged
-		}
-		return t.stopChanged(err)
+	switch got, err := t.file.ReadAt(t.body[head:], off); {
+	case got < n && err == io.EOF:
+		return t.stopChanged(segment.ErrChanged)
+	case got < n:
+		return err
 	}
 	_, err := t.conn.Write(t.body)
 	return err
@@ -391,7 +398,10 @@ func (t *sender) writeCopied(off int64, n int) error {
 
 func (t *sender) stopChanged(err error) error {
 	t.changed(err)
-	return t.stop(wire.Changed, changedText)
+	if err := t.stop(wire.Changed, changedText); !errors.Is(err, errRefused) {
+		return err
+	}
+	return errChanged
 }
 
 func (t *sender) write(b []byte) error {

@@ -107,10 +107,10 @@ func (h *host) open(ctx context.Context) error {
 			progress := hashProgress{w: h.env.Stderr, path: path, begun: time.Now()}
 			var err error
 			source, err = segment.OpenSource(ctx, path, progress.show)
-			progress.end()
 			if err != nil {
 				return err
 			}
+			progress.end()
 			hashed[path] = source
 		}
 		h.slots = append(h.slots, &slot{number: i + 1, port: h.cfg.Ports[i], limit: h.cfg.Limits[i], source: source})
@@ -245,7 +245,7 @@ func (h *host) settle(ctx context.Context, r started) bool {
 		return false
 	}
 	s.source, s.live = r.live.source, r.live
-	s.live.start(ctx)
+	s.live.start()
 	return true
 }
 

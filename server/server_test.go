@@ -531,7 +531,7 @@ func TestFileChanges(t *testing.T) {
 					c.Close()
 				}
 				synctest.Wait()
-				if n := r.stderr.count("has changed since it was hashed; it refuses"); n != 1 {
+				if n := r.stderr.count("has changed since it was hashed; it refuses"); n != 1 || r.stderr.count("\n") != 1 {
 					t.Errorf("stderr %q", r.stderr.String())
 				}
 				r.enter("E1\nS1\n")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"time"
@@ -45,8 +46,11 @@ var errLeft = errors.New("the client left")
 // errRefused means that the client has been told why this is the end.
 var errRefused = errors.New("refused")
 
-// errEnding is that refusal of a server that is shut down in good order.
-var errEnding = fmt.Errorf("%w: the server ends", errRefused)
+// Refusals that have been told of, or need not be.
+var (
+	errEnding  = fmt.Errorf("%w: the server ends", errRefused)
+	errChanged = fmt.Errorf("%w: %s", errRefused, changedText)
+)
 
 // run serves until the client leaves, breaks a rule, or ctx ends. It closes
 // the connection. The error says what was wrong; nil: the client left.
@@ -69,19 +73,17 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	file, err := s.source.Open()
+	if errors.Is(err, segment.ErrChanged) {
+		return s.refuseChanged(err)
+	}
 	if err != nil {
-		if _, gone := s.source.Again(); gone != nil {
-			s.changed(gone)
-			return s.refuse(wire.Changed, changedText)
-		}
 		// The file is there; it is we who have no descriptor left, or no right.
 		_ = s.refuse(wire.Busy, "it cannot open its file now")
 		return err
 	}
 	defer file.Close()
 	if err := s.source.Unchanged(file); err != nil {
-		s.changed(err)
-		return s.refuse(wire.Changed, changedText)
+		return s.refuseChanged(err)
 	}
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -102,11 +104,16 @@ func (s *session) run(ctx context.Context) error {
 		cancel()
 		s.conn.SetWriteDeadline(time.Unix(1, 0))
 	}
-	if sendErr := <-sending; errors.Is(sendErr, errRefused) || errors.Is(sendErr, segment.ErrChanged) {
+	sendErr := <-sending
+	var disk *fs.PathError
+	if errors.As(sendErr, &disk) {
+		return sendErr // the client finds out what can be read all the same
+	}
+	if errors.Is(sendErr, errRefused) {
 		err = sendErr
 	}
 	if errors.Is(err, errRefused) {
-		s.farewell()
+		farewell(s.conn)
 		return err
 	}
 	return nil
@@ -119,7 +126,7 @@ func (s *session) greet(r *wire.Reader) (wire.Hello, error) {
 	switch err := r.Preface(); {
 	case errors.Is(err, wire.ErrStranger), err == io.EOF:
 		io.WriteString(s.conn, wire.StrangerLine)
-		s.farewell()
+		farewell(s.conn)
 		return wire.Hello{}, departed(err)
 	case errors.As(err, &version):
 		return wire.Hello{}, s.refuse(wire.BadVersion, fmt.Sprintf("this server speaks version %d", wire.Version))
@@ -208,11 +215,15 @@ func (s *session) listen(ctx context.Context, r *wire.Reader, tx *sender) error 
 
 // refuse tells a client that has not been welcomed why not.
 func (s *session) refuse(code wire.Code, text string) error {
-	s.conn.SetWriteDeadline(time.Now().Add(farewellLimit))
-	preface := wire.Preface()
-	s.conn.Write(wire.Append(preface[:], wire.Refuse{Code: code, Text: text}))
-	s.farewell()
+	refuse(s.conn, code, text)
 	return fmt.Errorf("%w: %v: %s", errRefused, code, text)
+}
+
+// refuseChanged refuses a client because of what err tells of the file.
+func (s *session) refuseChanged(err error) error {
+	s.changed(err)
+	refuse(s.conn, wire.Changed, changedText)
+	return errChanged
 }
 
 // refuseBroken refuses a client whose greeting breaks a rule.
@@ -224,13 +235,21 @@ func (s *session) refuseBroken(err error) error {
 	return departed(err)
 }
 
+// refuse tells a client, as the first words on a connection, why there will be no others.
+func refuse(conn net.Conn, code wire.Code, text string) {
+	conn.SetWriteDeadline(time.Now().Add(farewellLimit))
+	preface := wire.Preface()
+	conn.Write(wire.Append(preface[:], wire.Refuse{Code: code, Text: text}))
+	farewell(conn)
+}
+
 // farewell ends the sending side and reads on for a moment: a socket closed
 // over unread data would reset the connection and lose the last words.
-func (s *session) farewell() {
-	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+func farewell(conn net.Conn) {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
-		s.conn.SetReadDeadline(time.Now().Add(farewellLimit))
-		io.CopyN(io.Discard, s.conn, 1<<20)
+		conn.SetReadDeadline(time.Now().Add(farewellLimit))
+		io.CopyN(io.Discard, conn, 1<<20)
 	}
 }
 

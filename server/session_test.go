@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -684,4 +685,50 @@ func TestGoodbye(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+// A file that cannot be read is no file that has changed: whoever runs the server is told what
+// the disk says, whatever carries the bytes.
+func TestDiskFails(t *testing.T) {
+	path, _ := newFile(t, 100_000)
+	source, err := segment.OpenSource(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := tcpPair(t)
+	for name, conn := range map[string]net.Conn{"sendfile": ours, "copied": struct{ net.Conn }{ours}} {
+		t.Run(name, func(t *testing.T) {
+			file, err := source.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file.Close()
+			changed := func(err error) { t.Errorf("taken for a change: %v", err) }
+			tx := newSender(&session{conn: conn, source: source, changed: changed}, file)
+			var disk *fs.PathError
+			if err := tx.writeFile(0, 1000); !errors.As(err, &disk) || disk.Path != path {
+				t.Errorf("got %v, want what the disk said", err)
+			}
+		})
+	}
+	theirs.Close()
+}
+
+// tcpPair is a TCP connection.
+func tcpPair(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	theirs, err = net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close() })
+	return ours, theirs
 }

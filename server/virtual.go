@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -42,10 +41,10 @@ const farewells = 64
 // goodbye bounds how long an orderly end waits for clients to take the news.
 const goodbye = 100 * time.Millisecond
 
-// start begins to accept. The caller ends it with cut and then waits for sessions. The end of
-// ctx is no end: that may be an orderly one.
-func (v *virtual) start(ctx context.Context) {
-	ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
+// start begins to accept. The caller ends it with cut and then waits for sessions.
+func (v *virtual) start() {
+	var ctx context.Context
+	ctx, v.cancel = context.WithCancel(context.Background())
 	v.ending = make(chan struct{})
 	v.noise = rate.Sometimes{First: 10, Interval: time.Second}
 	v.sessions.Add(1)
@@ -127,8 +126,7 @@ func (v *virtual) refuseBusy(ctx context.Context, conn net.Conn, refusing chan s
 		defer func() { <-refusing }()
 		defer conn.Close()
 		defer context.AfterFunc(ctx, func() { abort(conn) })()
-		s := session{conn: conn}
-		_ = s.refuse(wire.Busy, fmt.Sprintf("it holds %d connections, as many as it may", v.maxConns))
+		refuse(conn, wire.Busy, fmt.Sprintf("it holds %d connections, as many as it may", v.maxConns))
 	}()
 }
 
@@ -150,8 +148,7 @@ func (v *virtual) serve(ctx context.Context, conn net.Conn) {
 	if errors.Is(err, errRefused) || stranger(err) {
 		v.refused.Add(1)
 	}
-	// A connection that closes without a word is somebody who looks whether the port is open.
-	if err != nil && err != io.EOF && ctx.Err() == nil && !errors.Is(err, segment.ErrChanged) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errChanged) {
 		v.noise.Do(func() { v.event("client %v: %v", conn.RemoteAddr(), err) })
 	}
 }
