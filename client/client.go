@@ -152,17 +152,23 @@ func (d *download) fail(ctx context.Context, err error) error {
 		d.content.part.Discard()
 	default:
 		state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
-		if closeErr := d.content.part.Close(); closeErr != nil && ctx.Err() == nil {
+		if closeErr := d.content.part.Close(); closeErr != nil {
 			d.tell.Printf("the state could not be saved: %v", closeErr)
 		}
 	}
 	switch {
 	case ctx.Err() != nil:
-		return &InterruptedError{Path: state}
+		return &InterruptedError{Path: state, Earlier: state == "" && d.earlier()}
 	case state != "":
 		return fmt.Errorf("%w (what has verified is kept in %s, -r goes on from there)", err, state)
 	}
 	return err
+}
+
+// earlier reports whether the folder has a partial download that this run has not touched.
+func (d *download) earlier() bool {
+	names, _ := segment.FindState(d.cfg.Output)
+	return len(names) > 0
 }
 
 // worthKeeping reports whether -r may go on from the part file: not from one that was removed,

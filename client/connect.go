@@ -57,10 +57,10 @@ func (d *download) shareOf(s *server) share {
 func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) error {
 	c, s := e.c, e.c.server
 	s.dialing--
+	c.welcome, c.greeted, c.rtt = e.welcome, now, min(c.rtt, e.took)
 	if c.closed {
 		return nil
 	}
-	c.welcome, c.greeted, c.rtt = e.welcome, now, min(c.rtt, e.took)
 	s.conns = append(s.conns, c)
 	s.tried, s.fatal = true, nil
 	if s.out() {
@@ -120,6 +120,7 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 	if c.welcome == nil {
 		if c.closed {
 			s.dialing--
+			d.seekAgain(ctx, s)
 		} else {
 			d.attemptFailed(ctx, s, c.why, e.err)
 		}
@@ -162,7 +163,7 @@ func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, er
 		s.fatal = err
 	}
 	d.ballot.fail(s.index)
-	if s.state == seeking {
+	if s.state == seeking || s.state == otherFile {
 		s.state = refused
 	}
 	d.last = fmt.Errorf("server %d (%s): %w", s.number(), s.address, plain(err))
@@ -177,7 +178,7 @@ func (d *download) seekAgain(ctx context.Context, s *server) {
 	}
 	pause := s.nextPause()
 	if s.state == otherFile || s.fatal != nil && isFatal(s.fatal) {
-		pause = uselessWait
+		pause = min(uselessWait, max(d.cfg.Wait/4, lastPause))
 	}
 	d.dial(ctx, s, toSeek, pause)
 }

@@ -55,16 +55,15 @@ func (o opening) release() {
 var errUndecided = errors.New("the content is not decided")
 
 // open makes the part file ready. It may read files back, so it runs beside
-// the download.
-func (d *download) open(ctx context.Context, c *content, decided bool) (opening, error) {
+// the download. m is the content's manifest, nil if that is to be found on disk.
+func (d *download) open(ctx context.Context, c *content, m *segment.Manifest, decided bool) (opening, error) {
 	path := filepath.Join(d.cfg.Output, c.name)
 	if d.cfg.Resume {
 		part, err := segment.Resume(ctx, d.cfg.Output, c.name)
 		if err == nil {
-			part.Overwrite = d.cfg.Overwrite
-			return opening{part: part, resumed: true}, d.fits(part, c)
+			return d.goOn(ctx, c, part, path)
 		}
-		if !errors.Is(err, segment.ErrNoState) || c.manifest == nil {
+		if !errors.Is(err, segment.ErrNoState) || m == nil {
 			return opening{}, err
 		}
 	}
@@ -72,21 +71,46 @@ func (d *download) open(ctx context.Context, c *content, decided bool) (opening,
 	if _, err := os.Lstat(path); !decided && (leftover || err == nil) {
 		return opening{}, errUndecided
 	}
-	same, exists, err := segment.CheckExisting(ctx, path, c.manifest)
+	same, exists, err := segment.CheckExisting(ctx, path, m)
 	switch {
 	case err != nil:
 		return opening{}, err
 	case same && d.cfg.Resume:
 		return opening{complete: path}, segment.Drop(d.cfg.Output, c.name)
 	case exists && !same && !d.cfg.Overwrite:
-		return opening{}, &segment.DiskError{Op: "keep", Path: path, Err: errors.New("there is a file of this name with other content; --overwrite replaces it")}
+		return opening{}, inTheWay(path)
 	}
-	part, err := segment.Create(d.cfg.Output, c.name, c.manifest)
+	part, err := segment.Create(d.cfg.Output, c.name, m)
 	if err != nil {
 		return opening{}, err
 	}
 	part.Overwrite = d.cfg.Overwrite || same
 	return opening{part: part, dropped: leftover}, nil
+}
+
+// goOn takes a partial download that is there, unless it cannot or need not become the file.
+func (d *download) goOn(ctx context.Context, c *content, part *segment.Part, path string) (opening, error) {
+	if err := d.fits(part, c); err != nil {
+		return opening{}, err
+	}
+	same, exists, err := segment.CheckExisting(ctx, path, part.Manifest())
+	switch {
+	case same:
+		return opening{complete: path}, part.Discard()
+	case err == nil && exists && !d.cfg.Overwrite:
+		err = inTheWay(path)
+	}
+	if err != nil {
+		part.Close()
+		return opening{}, err
+	}
+	part.Overwrite = d.cfg.Overwrite
+	return opening{part: part, resumed: true}, nil
+}
+
+// inTheWay is the refusal to replace a file.
+func inTheWay(path string) error {
+	return &segment.DiskError{Op: "keep", Path: path, Err: errors.New("there is a file of this name with other content; --overwrite replaces it")}
 }
 
 // fits checks that a resumed part is of the content that was chosen.

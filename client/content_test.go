@@ -190,6 +190,45 @@ func TestLiarAlone(t *testing.T) {
 	})
 }
 
+// TestBadPathAlone has a server that is right for a while. What has verified is the content that is
+// wanted: another server goes on from there, in the same run or a later one.
+func TestBadPathAlone(t *testing.T) {
+	data := content(size, 1)
+	bad := actor{data: data, name: "f.bin", damage: func(off int64, b []byte) {
+		if off >= 2*MB {
+			damageAll(off, b)
+		}
+	}}
+	wanted := func(c *client.Config) { c.Digest = digest(data) }
+	t.Run("and another one comes", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 20*time.Millisecond, bad.talk)
+			late := w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			late.kill()
+			w.at(time.Minute, late.revive)
+			r := w.download(2, wanted).complete("f.bin", data)
+			if r.from(1) < 1*MB {
+				t.Errorf("%d bytes of the first server were kept", r.from(1))
+			}
+		})
+	})
+	for name, change := range map[string]func(*client.Config){"with a digest": wanted, "without": func(*client.Config) {}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(1, 200*kB, 20*time.Millisecond, bad.talk)
+				r := w.download(1, change).integrity("does not verify", "what has verified is kept").told("all servers lost", 2) // but not at the third time
+				w.serve(1, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+				if r.took > time.Minute {
+					t.Errorf("took %v", r.took)
+				}
+				if n := w.download(1, change, resume).complete("f.bin", data).result().Resumed; n < 1*MB {
+					t.Errorf("resumed %d", n)
+				}
+			})
+		})
+	}
+}
+
 // TestManifestThatDoesNotFold also has one that leaves before it is found out.
 func TestManifestThatDoesNotFold(t *testing.T) {
 	for name, size := range map[string]int{"inline": 1 * MB, "asked for": 4 * MB} {

@@ -21,8 +21,8 @@ const (
 	showing       = 8 << 10                // bytes of the file by which a server shows that it is a fast one
 	silenceGrace  = 30 * time.Second       // connected but silent servers get this much at least
 
-	// The first request: enough for the round trips until more can be asked,
-	// and all first requests together bounded, as they are held in memory.
+	// The first request: enough for the round trips until more can be asked, and all first requests
+	// together bounded, as they are held in memory: each has minShare or a segment, though.
 	maxShare  = 1 << 20
 	minShare  = 64 << 10
 	allShares = 32 << 20
@@ -189,6 +189,9 @@ func (d *download) forgiveAbsence(now time.Time) {
 
 // forgiveDisk takes no connection for silent that waits for the disk.
 func (d *download) forgiveDisk(now time.Time) {
+	if d.busy && d.provided() {
+		d.answered = now // a file is being read back: nobody has been asked for anything
+	}
 	for _, s := range d.servers {
 		for _, c := range s.conns {
 			if c.joined && c.keeping.Load() > 0 {

@@ -38,11 +38,18 @@ type RefusedError struct{ Reason string }
 func (e *RefusedError) Error() string { return e.Reason }
 
 // InterruptedError is returned when the context was cancelled before the file
-// was complete. Path is the partial download that a later run resumes from; empty: there is none yet.
-type InterruptedError struct{ Path string }
+// was complete. Path is the partial download that a later run resumes from; empty: this run has
+// made none, but there may be an Earlier one.
+type InterruptedError struct {
+	Path    string
+	Earlier bool
+}
 
 func (e *InterruptedError) Error() string {
-	if e.Path == "" {
+	switch {
+	case e.Path == "" && e.Earlier:
+		return "interrupted before anything was downloaded; the partial download of an earlier run is as it was, -r goes on from there"
+	case e.Path == "":
 		return "interrupted before anything was downloaded; -r has nothing to go on from yet"
 	}
 	return fmt.Sprintf("interrupted; the state is saved in %s, -r goes on from there", e.Path)

@@ -107,12 +107,18 @@ func (d *download) lied(c *conn, err error) {
 	}
 }
 
+// allOut reports whether every server has lied too often.
+func (d *download) allOut() bool {
+	return !slices.ContainsFunc(d.servers, func(s *server) bool { return !s.out() })
+}
+
 // withdraw takes back the vote of a server that is out. If nobody else had its
-// content, that content was its lie: the others vote again.
+// content, that content was its lie: the others vote again. Not so where something of a content
+// that is wanted has verified, nor where nobody is left to vote: that stays, for -r.
 func (d *download) withdraw(s *server) {
 	d.ballot.withdraw(s.index)
 	c := d.content
-	if c == nil || d.ballot.supports(c.key) || c.resumed {
+	if c == nil || d.ballot.supports(c.key) || c.resumed || d.kept > 0 && (d.ballot.want != nil || d.allOut()) {
 		return
 	}
 	d.tell.Printf("nobody else has that content: it is given up, and the others decide")

@@ -100,6 +100,62 @@ func TestInterruptedBeforeAnything(t *testing.T) {
 	})
 }
 
+// TestInterruptedBeforeTheResume leaves what an earlier run had, and says so.
+func TestInterruptedBeforeTheResume(t *testing.T) {
+	for name, change := range map[string]func(*client.Config){"with -r": resume, "without": func(*client.Config) {}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				h := w.three(data)
+				w.interrupt(3, 3*time.Second)
+				for _, h := range h {
+					h.hang = true
+				}
+				if r := w.interrupt(3, time.Second, change); !strings.Contains(r.err.Error(), "as it was, -r goes on from there") {
+					t.Error(r.err)
+				}
+				for _, h := range h {
+					h.hang = false
+				}
+				if n := w.download(3, resume).complete("f.bin", data).result().Resumed; n < 1500*kB {
+					t.Errorf("resumed %d", n)
+				}
+			})
+		})
+	}
+}
+
+// TestResumeUnderAnotherName has copies of one content that have different names.
+func TestResumeUnderAnotherName(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		one := w.serve(1, w.file("a.bin", data), 200*kB, 20*time.Millisecond)
+		two := w.serve(2, w.file("b.bin", data), 200*kB, 20*time.Millisecond)
+		one.hang = true
+		w.interrupt(2, 5*time.Second)
+		one.hang, two.hang = false, true
+		if n := w.download(2, resume).complete("b.bin", data).result().Resumed; n < 800*kB {
+			t.Errorf("resumed %d", n)
+		}
+	})
+}
+
+// TestTimeLeftAfterResume holds that what was found on disk is no speed.
+func TestTimeLeftAfterResume(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.serve(1, w.file("f.bin", data), 200*kB, 300*time.Millisecond)
+		w.interrupt(1, 12*time.Second)
+		r := w.download(1, resume).complete("f.bin", data)
+		for _, b := range r.blocks() {
+			want := float64(b.Size-b.Bytes) / (200 * kB)
+			if b.Type == "progress" && b.Elapsed > 3 && b.Left < 0.6*want {
+				t.Errorf("at %.1f s: %.1f s left, want %.1f", b.Elapsed, b.Left, want)
+			}
+		}
+	})
+}
+
 func TestCorruptedPartIsFetchedAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)
@@ -211,6 +267,40 @@ func TestAgainWithoutResume(t *testing.T) {
 		w.three(data)
 		w.download(3).complete("f.bin", data)
 		w.download(3).complete("f.bin", data)
+	})
+}
+
+// TestResumeBesideTheFile has a run without -r that was interrupted when it fetched once more what is there.
+func TestResumeBesideTheFile(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.three(data)
+		w.download(3).complete("f.bin", data)
+		w.interrupt(3, 2*time.Second)
+		w.download(3, resume).complete("f.bin", data).told("is complete already: all of it verifies", 1)
+	})
+}
+
+// TestResumeBesideAnotherFile says at once that the file is in the way, not after the download.
+func TestResumeBesideAnotherFile(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data, mine := content(size, 1), content(size, 2)
+		w.three(data)
+		w.interrupt(3, 3*time.Second)
+		path := filepath.Join(w.out(), "f.bin")
+		if err := os.WriteFile(path, mine, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.download(3, resume).disk(path, "--overwrite replaces it"); r.took > time.Second {
+			t.Errorf("took %v", r.took)
+		}
+		if got, _ := os.ReadFile(path); !bytes.Equal(got, mine) {
+			t.Error("the file is not what it was")
+		}
+		r := w.download(3, resume, func(c *client.Config) { c.Overwrite = true }).complete("f.bin", data)
+		if n := r.result().Resumed; n < 1500*kB {
+			t.Errorf("resumed %d", n)
+		}
 	})
 }
 

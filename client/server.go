@@ -50,7 +50,7 @@ type server struct {
 
 	pause    time.Duration // before the next attempt
 	tried    bool          // an attempt has ended, or it has answered
-	useful   bool          // it has once had the content
+	useful   bool          // it has the content, or had it when it was there last
 	hellos   int           // since it last sent something of the content
 	told     string        // the last trouble that was told, so that it is told once
 	fatal    error         // why it will never do, as far as is known: it refuses or is a stranger

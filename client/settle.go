@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"braid/balance"
+	"braid/report"
 	"braid/segment"
 	"braid/wire"
 )
@@ -62,9 +63,9 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 		d.seekManifest(now)
 	case !d.busy && (d.decided || !c.waits):
 		d.busy = true
-		decided := d.decided
+		decided, m := d.decided, c.manifest
 		d.tasks.Go(func() {
-			outcome, err := d.open(ctx, c, decided)
+			outcome, err := d.open(ctx, c, m, decided)
 			d.emit(opened{content: c, outcome: outcome, err: err})
 		})
 	}
@@ -115,12 +116,12 @@ func (d *download) choose(k key) {
 	for _, s := range d.servers {
 		for _, c := range s.conns {
 			if c.key() == k {
-				name := segment.SafeName(c.welcome.Name)
+				name := d.nameOf(c)
 				going := old != nil && old.part != nil && old.name == name // its files are on their way out
 				leftover := !going && segment.Leftover(d.cfg.Output, name)
 				_, err := os.Lstat(filepath.Join(d.cfg.Output, name))
 				d.content = &content{
-					key: k, layout: c.welcome.Layout, name: name, manifest: c.manifest,
+					key: k, layout: c.welcome.Layout, name: name, manifest: d.manifestOf(k),
 					fromDisk: leftover, nothingThere: !leftover && errors.Is(err, fs.ErrNotExist),
 				}
 				return
@@ -128,6 +129,32 @@ func (d *download) choose(k key) {
 		}
 	}
 	// The server that had it has gone since: whoever comes next brings it.
+}
+
+// nameOf is what the file of a connection's content is called: as the server says, or as the partial
+// download of that content that -r goes on with, which has its name from another server.
+func (d *download) nameOf(c *conn) string {
+	if d.partial {
+		names, _ := segment.FindState(d.cfg.Output)
+		for _, name := range names {
+			if root, layout, err := segment.PeekState(d.cfg.Output, name); err == nil && root == c.key().root && layout == c.welcome.Layout {
+				return name
+			}
+		}
+	}
+	return segment.SafeName(c.welcome.Name)
+}
+
+// manifestOf is the manifest of a content, if a connection has brought it already; nil: none has.
+func (d *download) manifestOf(k key) *segment.Manifest {
+	for _, s := range d.servers {
+		for _, c := range s.conns {
+			if c.key() == k && c.manifest != nil {
+				return c.manifest
+			}
+		}
+	}
+	return nil
 }
 
 // giveUp drops the content and what has been fetched of it. The files go when the disk has
@@ -260,6 +287,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	if e.outcome.resumed {
 		d.resumed = c.part.HaveBytes()
 		d.view.then += d.resumed // found, not fetched
+		d.view.estimate = report.Estimate{}
 		d.tell.Printf("resumed: %d of %d bytes of %s are there and verified", d.resumed, c.layout.Size, c.name)
 		for i := range c.layout.Count() {
 			if c.part.Have(i) {

@@ -23,7 +23,9 @@ func (d *download) verdict(now time.Time) error {
 		}
 		return &NoServerError{Wait: d.silentFor(now).Round(time.Second), Last: errors.New("all connected servers are silent")}
 	}
-	d.tellAllLost()
+	if !d.allOut() {
+		d.tellAllLost()
+	}
 	tried, final := true, 0
 	for _, s := range d.servers {
 		tried = tried && (s.tried || s.out())
@@ -53,14 +55,10 @@ func (d *download) provided() bool {
 
 func (d *download) silentFor(now time.Time) time.Duration { return now.Sub(d.answered) }
 
-// hadOne reports whether any server has ever had what we want.
+// hadOne reports whether a server has, or had when it was there last, what we want, or some of
+// that is in hand.
 func (d *download) hadOne() bool {
-	for _, s := range d.servers {
-		if s.useful {
-			return true
-		}
-	}
-	return false
+	return d.inHand() > 0 || slices.ContainsFunc(d.servers, func(s *server) bool { return s.useful })
 }
 
 // allFinalOrGone reports whether no server is left that refuses only for now.
@@ -79,6 +77,9 @@ func (d *download) tellAllLost() {
 		d.lostAll = true
 		for _, s := range d.servers {
 			s.tried = s.out()
+			if s.state == otherFile {
+				s.wake() // it may have what we want by now, or be lost as well
+			}
 		}
 		d.tell.Printf("all servers lost: seeking them again for up to %v; what has verified is kept", d.cfg.Wait)
 	}

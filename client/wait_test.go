@@ -217,6 +217,20 @@ func TestAllLostForGood(t *testing.T) {
 	})
 }
 
+// TestAllLostBesideAnotherFile counts no server as one that answers because it did so before.
+func TestAllLostBesideAnotherFile(t *testing.T) {
+	inWorld(t, func(w *world) {
+		h := w.three(content(size, 1))
+		h = append(h, w.serve(4, w.file("f.bin", content(size, 2)), 200*kB, 20*time.Millisecond))
+		w.at(2*time.Second, func() {
+			for _, h := range h {
+				h.kill()
+			}
+		})
+		w.download(4, waitFor(5*time.Second)).noServer("within 5s").between(7*time.Second, 9*time.Second)
+	})
+}
+
 // TestAllLostWithoutWaiting gives each one more attempt.
 func TestAllLostWithoutWaiting(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -237,7 +237,7 @@ func (w *world) download(n int, change ...func(*client.Config)) *run {
 // reported is a line of --report json.
 type reported struct {
 	Type                         string
-	Elapsed                      float64
+	Elapsed, Left                float64
 	Size, Bytes, Resumed, Wasted int64
 	Speed                        float64
 	Path, BLAKE3                 string
