@@ -48,6 +48,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Whoever reads stdout may go: the download and the servers go on.
 	signal.Ignore(syscall.SIGPIPE)
+	stayInBackground()
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }

@@ -3,9 +3,12 @@ package server
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // verb is what a console command does.
@@ -52,6 +55,9 @@ func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- comma
 	lines := bufio.NewReaderSize(r, consoleLine)
 	for {
 		line, prefix, err := lines.ReadLine()
+		if errors.Is(err, syscall.EIO) && pause(ctx) {
+			continue // in the background of a terminal: it may come to the front again
+		}
 		if err != nil {
 			return
 		}
@@ -70,5 +76,15 @@ func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- comma
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// pause waits a second, and reports whether ctx lives on.
+func pause(ctx context.Context) bool {
+	select {
+	case <-time.After(time.Second):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

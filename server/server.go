@@ -23,7 +23,8 @@ type slot struct {
 	number int // from 1
 	port   int
 	limit  int64 // bytes/s, 0: none
-	source *segment.Source
+	path   string
+	source *segment.Source // nil: the file could not be hashed
 
 	live     *virtual           // nil: dead
 	starting context.CancelFunc // not nil while it is being started
@@ -50,13 +51,17 @@ type host struct {
 	started chan started
 	asks    chan chan<- []observation // of --metrics
 	tasks   sync.WaitGroup
-	stderr  sync.Mutex // a line at a time
 }
 
 // Run serves until ctx ends or Q is typed; that is no error. It returns when
-// every connection is closed and every goroutine but the console's has ended.
+// every connection is closed and every goroutine has ended, but the console's, and those that
+// wait for a disk that hangs or for whoever should read an output.
 func Run(ctx context.Context, cfg Config, env Env) error {
 	ctx, cancel := context.WithCancel(ctx)
+	stdout, stderr := newPrinter(env.Stdout), newPrinter(env.Stderr)
+	defer stdout.close()
+	defer stderr.close()
+	env.Stdout, env.Stderr = stdout, stderr
 	status, err := report.NewServer(cfg.Report, env.Stdout)
 	if err != nil {
 		cancel()
@@ -93,38 +98,55 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 
 // event tells something of one virtual server on stderr.
 func (h *host) event(s *slot, format string, args ...any) {
-	h.stderr.Lock()
-	defer h.stderr.Unlock()
 	fmt.Fprintf(h.env.Stderr, "Server %d (port %d): %s\n", s.number, s.port, report.Clean(fmt.Sprintf(format, args...)))
 }
 
-// open makes the slots. A file that several of them serve is hashed once.
+// open makes the slots. A file that several of them serve is hashed once; one that cannot be
+// is the trouble of these alone. The error is ctx's.
 func (h *host) open(ctx context.Context) error {
-	hashed := map[string]*segment.Source{}
+	type outcome struct {
+		source *segment.Source
+		err    error
+	}
+	hashed := map[string]outcome{}
 	for i, path := range h.cfg.Files {
-		source := hashed[path]
-		if source == nil {
-			progress := hashProgress{w: h.env.Stderr, path: path, begun: time.Now()}
-			var err error
-			source, err = segment.OpenSource(ctx, path, progress.show)
-			if err != nil {
-				return err
-			}
-			progress.end()
-			hashed[path] = source
+		o, done := hashed[path]
+		if !done {
+			o.source, o.err = h.hash(ctx, path)
+			hashed[path] = o
 		}
-		h.slots = append(h.slots, &slot{number: i + 1, port: h.cfg.Ports[i], limit: h.cfg.Limits[i], source: source})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s := &slot{number: i + 1, port: h.cfg.Ports[i], limit: h.cfg.Limits[i], path: path, source: o.source}
+		if o.err != nil {
+			h.event(s, "dead: %v", o.err)
+		}
+		h.slots = append(h.slots, s)
 	}
 	return nil
 }
 
-// startAll starts every virtual server; it fails when none came alive.
-func (h *host) startAll(ctx context.Context) error {
-	for _, s := range h.slots {
-		h.start(ctx, s)
+// hash hashes a file, and tells how far it has come.
+func (h *host) hash(ctx context.Context, path string) (*segment.Source, error) {
+	progress := hashProgress{w: h.env.Stderr, path: path, begun: time.Now()}
+	source, err := segment.OpenSource(ctx, path, progress.show)
+	if err == nil {
+		progress.end()
 	}
-	alive := 0
-	for range h.slots {
+	return source, err
+}
+
+// startAll starts every virtual server that has a file; it fails when none came alive.
+func (h *host) startAll(ctx context.Context) error {
+	begun, alive := 0, 0
+	for _, s := range h.slots {
+		if s.source != nil {
+			h.start(ctx, s)
+			begun++
+		}
+	}
+	for range begun {
 		if h.settle(ctx, <-h.started) {
 			alive++
 		}
@@ -163,9 +185,7 @@ func (h *host) run(ctx context.Context, commands <-chan command) {
 
 func (h *host) obey(ctx context.Context, c command) {
 	if c.verb == verbUnknown {
-		h.stderr.Lock()
 		fmt.Fprintf(h.env.Stderr, "commands: E1…E%d shut a server down, S1…S%[1]d start it again, Q ends the program\n", len(h.slots))
-		h.stderr.Unlock()
 		return
 	}
 	s := h.slots[c.server-1]
@@ -205,9 +225,12 @@ func (h *host) start(ctx context.Context, s *slot) {
 // bring opens the file and the port of slot s. It reads only what never
 // changes of the slot.
 func (h *host) bring(ctx context.Context, s *slot, source *segment.Source) (*virtual, error) {
-	own, err := source.Again()
+	own, err := (*segment.Source)(nil), segment.ErrChanged
+	if source != nil {
+		own, err = source.Again()
+	}
 	if errors.Is(err, segment.ErrChanged) {
-		own, err = segment.OpenSource(ctx, source.Path(), nil)
+		own, err = h.hash(ctx, s.path)
 	}
 	if err != nil {
 		return nil, err
@@ -259,39 +282,60 @@ func (h *host) stop(s *slot) {
 	s.live = nil
 }
 
+// hung is how long an end waits for what waits for a disk.
+const hung = 5 * time.Second
+
 // close ends everything that is still running. The context has ended.
 func (h *host) close() {
-	go func() {
-		h.tasks.Wait()
-		close(h.started)
-	}()
-	for r := range h.started {
-		if r.live != nil {
-			r.live.listener.Close()
-		}
-	}
+	h.settleAll()
 	var ended []<-chan struct{}
 	for _, s := range h.slots {
 		if s.live != nil {
 			ended = append(ended, s.live.end())
 		}
 	}
-	late := time.NewTimer(goodbye)
-	defer late.Stop()
-	for _, e := range ended {
-		select {
-		case <-e:
-		case <-late.C:
-			late.Reset(0)
-		}
-	}
+	await(ended, goodbye)
 	for _, s := range h.slots {
 		if s.live != nil {
 			s.live.cut()
 		}
 	}
-	for _, e := range ended {
-		<-e
+	await(ended, hung)
+}
+
+// settleAll waits for what is being started or has been cut off.
+func (h *host) settleAll() {
+	settled := make(chan struct{})
+	go func() {
+		h.tasks.Wait()
+		close(settled)
+	}()
+	late := time.NewTimer(hung)
+	defer late.Stop()
+	for {
+		select {
+		case r := <-h.started:
+			if r.live != nil {
+				r.live.listener.Close()
+			}
+		case <-settled:
+			return
+		case <-late.C:
+			return
+		}
+	}
+}
+
+// await waits until all is over, but no longer than limit.
+func await(all []<-chan struct{}, limit time.Duration) {
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	for _, over := range all {
+		select {
+		case <-over:
+		case <-late.C:
+			return
+		}
 	}
 }
 

@@ -331,9 +331,8 @@ func TestNoneAlive(t *testing.T) {
 func TestFileIsGoneAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, config(filepath.Join(t.TempDir(), "none"), 1), &memory{})
-		var disk *segment.DiskError
-		if err := <-r.done; !errors.As(err, &disk) {
-			t.Errorf("got %v", err)
+		if err := <-r.done; !errors.Is(err, ErrNoneAlive) || r.stderr.count("dead: open ") != 1 {
+			t.Errorf("got %v, stderr %q", err, r.stderr.String())
 		}
 		r.stdin.Close()
 	})
@@ -565,7 +564,7 @@ func TestFileChanges(t *testing.T) {
 	}
 }
 
-// A blocked stderr or stdout belongs to its reader; a broken one must not end the server.
+// A broken stdout or stderr must not end the server.
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
@@ -593,5 +592,77 @@ func TestBrokenOutput(t *testing.T) {
 		c.Close()
 		cancel()
 		server.Wait()
+	})
+}
+
+// stuck is an output that nobody reads.
+type stuck struct{ free chan struct{} }
+
+func (s stuck) Write(b []byte) (int, error) {
+	<-s.free
+	return len(b), nil
+}
+
+// TestNobodyReads holds that the console and a signal are heeded all the same.
+func TestNobodyReads(t *testing.T) {
+	path, _ := newFile(t, 5)
+	for name, end := range map[string]func(keys io.Writer, cancel func()){
+		"Q":        func(keys io.Writer, _ func()) { io.WriteString(keys, "Q\n") },
+		"a signal": func(_ io.Writer, cancel func()) { cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				full := stuck{make(chan struct{})}
+				defer close(full.free)
+				stdin, keys := io.Pipe()
+				m, done := &memory{}, make(chan error, 1)
+				cfg := config(path, 2)
+				cfg.Interval = time.Second
+				go func() { done <- Run(ctx, cfg, Env{Stdin: stdin, Stdout: full, Stderr: full, Transport: m}) }()
+				time.Sleep(time.Hour)
+				io.WriteString(keys, "E2\n")
+				time.Sleep(time.Second)
+				if _, err := m.dial(9002); err == nil {
+					t.Error("server 2 is not shut down")
+				}
+				end(keys, cancel)
+				select {
+				case err := <-done:
+					if err != nil {
+						t.Error(err)
+					}
+				case <-time.After(time.Minute):
+					t.Error("it does not end")
+				}
+				keys.Close()
+			})
+		})
+	}
+}
+
+// TestOneCopyCannotBeHashed is the trouble of one virtual server, which can be started later.
+func TestOneCopyCannotBeHashed(t *testing.T) {
+	path, _ := newFile(t, 10)
+	other := filepath.Join(t.TempDir(), "film.avi")
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config(path, 2)
+		cfg.Files[1], cfg.Interval = other, time.Second
+		r := start(t, cfg, &memory{})
+		synctest.Wait()
+		if got := r.stdout.last(); got != block(true, false) || r.stderr.count("Server 2 (port 9002): dead: open ") != 1 {
+			t.Errorf("status %s, stderr %q", got, r.stderr.String())
+		}
+		if err := os.WriteFile(other, content(10, 0), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.enter("S2\n")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := r.stdout.last(); got != block(true, true) {
+			t.Errorf("status %s, stderr %q", got, r.stderr.String())
+		}
+		r.stop()
 	})
 }
