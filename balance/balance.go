@@ -125,6 +125,8 @@ type Balancer struct {
 	orders []Order
 	timers timerHeap
 	survey survey
+	asked  time.Time // when the caller was asked whether it is behind
+	late   bool      // and was, on some lane
 	hungry bool      // some lane ran out of work: look for work to take over
 	again  time.Time // when to look again
 }
@@ -311,7 +313,7 @@ func (b *Balancer) RTT(id Lane, sample time.Duration, now time.Time) {
 	}
 }
 
-// NotOpened says that an Open order or a dial beside a silent lane failed.
+// NotOpened says that nothing came of an Open order.
 func (b *Balancer) NotOpened(serverNo int, now time.Time) {
 	b.tick(now)
 	if s := b.servers[serverNo]; s != nil {
@@ -327,6 +329,14 @@ func (b *Balancer) Hardy(serverNo int) {
 	}
 }
 
+// behindAny reports whether the caller is behind on any lane.
+func (b *Balancer) behindAny() bool {
+	if b.asked != b.now {
+		b.asked, b.late = b.now, b.behind(b.lanes)
+	}
+	return b.late
+}
+
 // behind reports whether the caller is behind on any of some lanes.
 func (b *Balancer) behind(lanes []*lane) bool {
 	return slices.ContainsFunc(lanes, func(l *lane) bool { return b.cfg.Behind(l.id) })
@@ -337,9 +347,6 @@ func (b *Balancer) Done() bool { return b.undone == 0 }
 
 // Remaining is the number of segments that have not verified.
 func (b *Balancer) Remaining() int { return b.undone }
-
-// RemainingBytes is the number of bytes in them.
-func (b *Balancer) RemainingBytes() int64 { return b.left }
 
 // Duplicates is the number of bytes that arrived and verified a second time.
 func (b *Balancer) Duplicates() int64 { return b.wasted }
@@ -358,27 +365,13 @@ func (b *Balancer) Outstanding(id Lane) int64 {
 	return 0
 }
 
-// Streams is the number of lanes to a server that are in use.
-func (b *Balancer) Streams(serverNo int) int {
-	if s := b.servers[serverNo]; s != nil {
-		return len(s.lanes)
-	}
-	return 0
-}
-
-// Rate is the lane's present rate in bytes/s, 0 while it is unknown.
-func (b *Balancer) Rate(id Lane) float64 {
-	if l := b.byID[id]; l != nil && !l.silent {
-		return l.meter.rate(b.now)
-	}
-	return 0
-}
-
-// ServerRate is the sum of the rates of a server's lanes in bytes/s.
+// ServerRate is the sum of the present rates of a server's lanes in bytes/s, as far as they are known.
 func (b *Balancer) ServerRate(serverNo int) (sum float64) {
 	if s := b.servers[serverNo]; s != nil {
 		for _, l := range s.lanes {
-			sum += b.Rate(l.id)
+			if !l.silent {
+				sum += l.meter.rate(b.now)
+			}
 		}
 	}
 	return sum

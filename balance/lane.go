@@ -181,6 +181,8 @@ func (b *Balancer) haunt(l *lane, r *request, keep int) {
 	end := from + cut
 	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
 	switch {
+	case n == 0 && again:
+		l.ghosts = slices.Delete(l.ghosts, at, at+1) // it lies behind what will not come
 	case n == 0:
 	case again && n == cut:
 		l.ghosts[at].from = from

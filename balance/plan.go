@@ -11,6 +11,8 @@ const (
 	firstWork = 1 << 20                // bytes for a lane whose rate is unknown
 	crumb     = 32                     // a lane is asked for no less than this part of what it owes
 	leastRate = 64 << 10               // bytes/s that a lane is taken for before anything is known
+
+	mostRequests = 512 // that wait on a lane; a server takes 1024 (docs/protocol.md)
 )
 
 // survey is a summary of all lanes, renewed every few milliseconds.
@@ -178,7 +180,7 @@ func (b *Balancer) fill(l *lane) {
 		return
 	}
 	goal := b.goal(l)
-	for {
+	for len(l.reqs) < mostRequests {
 		short := goal - float64(l.owed)
 		if short < goal/4 || short <= 0 {
 			return

@@ -25,7 +25,7 @@ type reserve struct {
 // Reserve says that a server that has not joined has been asked for a run in the greeting: the run
 // is kept for it, and it counts as one that will carry something. Others get of the run when
 // nothing else is left. Join ends it, and Adopt claims the run; an empty run, for a server that
-// will not join, ends it as well, and so does a second.
+// will not join, ends it as well, and so does the end of reserveTime.
 func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	b.tick(now)
 	b.unreserve(serverNo)
@@ -94,7 +94,7 @@ func (b *Balancer) breakReserve() {
 			at = i
 		}
 	}
-	if at < 0 || b.behind(b.lanes) {
+	if at < 0 || b.behindAny() {
 		return
 	}
 	r := &b.reserves[at].run

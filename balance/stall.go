@@ -2,6 +2,7 @@ package balance
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ const (
 	firstByte    = time.Second
 	readSize     = 64 << 10 // bytes that the caller may collect before it reports them
 	gaps         = 4        // usual gaps between bytes that make a silence
+	longestLook  = 500 * time.Millisecond
 )
 
 // timerHeap holds one entry a lane that has work: when to look whether it is
@@ -71,11 +73,15 @@ func (b *Balancer) listen() {
 		if b.byID[l.id] != l || len(l.reqs) == 0 {
 			heap.Pop(&b.timers)
 			l.timed = false
-			l.silent = false
+			if b.byID[l.id] == l && l.silent {
+				b.revive(l) // nothing is expected of it any more
+			}
 			continue
 		}
 		at := b.deadline(l)
-		if !at.After(b.now) {
+		if at.After(b.now) {
+			at = sooner(at, b.now.Add(longestLook)) // it may be due sooner by then
+		} else {
 			if !l.silent {
 				b.fallSilent(l)
 			}
@@ -110,6 +116,10 @@ func (b *Balancer) probe(l *lane) time.Time {
 // revive takes a lane into use again: it gets back what nobody has taken.
 func (b *Balancer) revive(l *lane) {
 	l.silent = false
+	if i := slices.IndexFunc(b.timers, func(t timer) bool { return t.l == l }); i >= 0 {
+		b.timers[i].at = b.deadline(l)
+		heap.Fix(&b.timers, i)
+	}
 	b.survey.stale = true
 	if l.released {
 		l.released = false

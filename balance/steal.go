@@ -96,7 +96,9 @@ func (b *Balancer) takeOver() {
 		if !l.retiring {
 			sum += rate
 			first := b.start(l, rate) + seg/rate
-			best = min(best, first)
+			if b.mayHelp(l) && (l.meter.known() || l.owed > 0) {
+				best = min(best, first)
+			}
 			if b.mayHelp(l) && float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
 				thieves = append(thieves, thief{l, first})
 			}
@@ -123,9 +125,9 @@ func (b *Balancer) takeOver() {
 			if took && ok {
 				*v = again
 				heap.Fix(&last, 0)
+			} else if !took && !t.meter.known() {
+				break
 			} else {
-				// Nothing is left there, or even this lane, the soonest that
-				// could help, cannot.
 				heap.Pop(&last)
 			}
 		}

@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	proof      = 64 << 10        // bytes by which a lane shows that it is better than a silent one
-	drainLimit = 3 * time.Second // for what a retired lane still sends
+	proof      = 64 << 10         // bytes by which a lane shows that it is better than a silent one
+	drainLimit = 3 * time.Second  // for what a retired lane still sends
+	openLimit  = 15 * time.Second // longer than the caller takes to connect and to be greeted
 )
 
 // streams sees to it, now and then, that each server has as many lanes as it
@@ -21,10 +22,10 @@ func (b *Balancer) streams() {
 	for _, s := range b.serverList {
 		b.drain(s)
 		b.thin(s)
+		if s.opening > 0 && !b.now.Before(s.retryAt) {
+			s.opening = 0 // lost track of: neither joined nor reported
+		}
 		if n := s.active(); n > 0 {
-			if s.opening > 0 && !b.now.Before(s.retryAt) {
-				s.opening = 0 // lost track of: neither joined nor reported
-			}
 			if n+s.opening < s.want && !b.now.Before(s.retryAt) {
 				b.open(s, s.want-n-s.opening)
 			}
@@ -86,7 +87,7 @@ func (b *Balancer) open(s *server, n int) {
 		return
 	}
 	s.opening += n
-	s.retryAt = b.now.Add(max(3*time.Second, 8*s.rtt()))
+	s.retryAt = b.now.Add(max(openLimit, 8*s.rtt()))
 	for range n {
 		b.orders = append(b.orders, Order{Kind: Open, Server: s.no})
 	}

@@ -133,7 +133,7 @@ func (b *Balancer) judge(s *server) {
 		}
 	case len(s.rates) >= bins:
 		s.want, s.trial = s.before, false
-		if own > worthLane*float64(n)/float64(s.before) {
+		if n > s.before && own > worthLane*float64(n)/float64(s.before) {
 			// More than its lanes could take from others on a shared bottleneck: its
 			// link got faster just then, and to close lanes would slow it down.
 			s.want = n

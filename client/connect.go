@@ -104,10 +104,17 @@ func (d *download) drop(c *conn) {
 // detach takes a connection out of everything.
 func (d *download) detach(c *conn) {
 	s := c.server
-	s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
-	if c.joined {
+	at := slices.Index(s.conns, c)
+	if at < 0 {
+		return
+	}
+	s.conns = slices.Delete(s.conns, at, at+1)
+	switch {
+	case c.joined:
 		c.joined = false
 		d.content.balancer.Leave(c.lane, time.Now())
+	case c.why == toAdd && c.welcome != nil && d.content != nil && d.content.balancer != nil:
+		d.content.balancer.NotOpened(s.index, time.Now()) // it was greeted, and that was all
 	}
 	if d.content != nil && d.content.asked == c {
 		d.content.asked = nil
@@ -149,9 +156,10 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, err error) {
 	s.dialing--
 	if d.content != nil && d.content.balancer != nil {
-		if why == toSeek {
+		switch why {
+		case toSeek:
 			d.content.balancer.Reserve(s.index, balance.Run{}, time.Now()) // nothing will come of it
-		} else {
+		case toAdd:
 			d.content.balancer.NotOpened(s.index, time.Now())
 		}
 	}

@@ -198,6 +198,9 @@ func (d *download) turnAway() {
 func (d *download) turnAwayFrom(c *conn) {
 	s := c.server
 	s.state, s.useful = otherFile, false
+	if b := d.content.balancer; b != nil {
+		b.Reserve(s.index, balance.Run{}, time.Now()) // nothing will come of it
+	}
 	d.trouble(s, fmt.Sprintf("holds another file: BLAKE3 %v, %d bytes; it is not used", c.key().root, c.key().size))
 	d.drop(c)
 }

@@ -1,0 +1,158 @@
+package balance
+
+import (
+	"testing"
+	"time"
+)
+
+// bring has a lane bring whole segments of a request, one every pause.
+func bring(b *Balancer, l Lane, req uint32, from, to int, pause time.Duration, now time.Time) time.Time {
+	for seg := from; seg < to; seg++ {
+		now = now.Add(pause)
+		b.Received(l, int(b.size(seg)), now)
+		b.Verified(l, req, seg, now)
+	}
+	return now
+}
+
+// TestUnknownLaneBlocksNobody: a lane of unknown rate that has nothing to do may not fetch the last
+// segments a second time, as it might be slow; one that is known to be fast does.
+func TestUnknownLaneBlocksNobody(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 104 * seg, SegmentSize: seg, Servers: 3})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{100, 4}, epoch)
+	b.Join(2, 1, 60*ms, epoch)
+	b.Adopt(2, 0, Run{0, 100}, epoch)
+	now := bring(b, 2, 0, 0, 100, 8*ms, epoch)
+	b.Join(3, 2, 10*ms, now)
+	for came := 1000; now.Before(epoch.Add(1500 * ms)); came += 250 {
+		now = now.Add(12500 * time.Microsecond)
+		b.Received(1, 250, now)
+		b.Reached(1, 0, 100*seg+int64(came), now)
+		for _, o := range only(Ask, b.Plan(now)) {
+			if o.Lane == 2 {
+				return
+			}
+		}
+	}
+	t.Error("the fast lane is not asked for what the slow one has")
+}
+
+// TestSilenceAfterASwing: how long a lane may say nothing is looked at anew when its rate changes.
+func TestSilenceAfterASwing(t *testing.T) {
+	const seg = 64 << 10
+	b := New(Config{Size: 10000 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 100*ms, epoch)
+	b.Adopt(1, 0, Run{0, 5000}, epoch)
+	now, at := epoch, 0
+	for _, phase := range []struct {
+		pause time.Duration
+		n     int
+	}{{6 * ms, 300}, {time.Second, 8}, {6 * ms, 300}} {
+		for range phase.n {
+			now = bring(b, 1, 0, at, at+1, phase.pause, now)
+			at++
+			b.Plan(now)
+		}
+	}
+	for quiet := time.Duration(0); quiet < 3*time.Second; quiet += 10 * ms {
+		if b.Plan(now.Add(quiet)); b.Silent(1) {
+			return
+		}
+	}
+	t.Error("not silent after three seconds")
+}
+
+// TestBackWithNothingToDo: what a silent lane was asked for came from elsewhere. When its silence is
+// over it is of use again.
+func TestBackWithNothingToDo(t *testing.T) {
+	const seg = 16 << 10
+	slow := true // it is the caller that is behind with lane 2, so nothing is taken from there
+	b := New(Config{Size: 2000 * seg, SegmentSize: seg, Servers: 2, Behind: func(l Lane) bool { return slow && l == 2 }})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 100}, epoch)
+	b.Join(2, 1, 10*ms, epoch)
+	b.Adopt(2, 0, Run{100, 1900}, epoch)
+	now := bring(b, 2, 0, 100, 104, 100*ms, epoch)
+	now = bring(b, 1, 0, 0, 99, 2*ms, now)
+	b.byID[2].last = now
+	for end := now.Add(2 * time.Second); now.Before(end) && !b.Silent(1); now = now.Add(10 * ms) {
+		b.Blocked(2, now)
+		b.Plan(now)
+	}
+	if !b.Silent(1) {
+		t.Fatal("lane 1 is not silent")
+	}
+	b.Have(99)
+	slow = false
+	for end := now.Add(5 * time.Second); now.Before(end); now = now.Add(10 * ms) {
+		b.Blocked(2, now)
+		for _, o := range only(Ask, b.Plan(now)) {
+			if o.Lane == 1 {
+				return
+			}
+		}
+	}
+	t.Error("lane 1 gets no work any more")
+}
+
+// TestRequestsThatWait: the pool may be in a thousand pieces, and a server takes 1024 requests.
+func TestRequestsThatWait(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 8000 * seg, SegmentSize: seg, Servers: 1})
+	for s := 0; s < 8000; s += 2 {
+		b.Have(s)
+	}
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{1, 1}, epoch)
+	now := epoch
+	for range 100 {
+		now = now.Add(ms)
+		b.Received(1, 1<<20, now)
+		b.Plan(now)
+	}
+	if n := len(b.byID[1].reqs); n < 100 || n > mostRequests {
+		t.Errorf("%d requests wait", n)
+	}
+}
+
+// TestLostTrackOfAnOpening: nobody is woken for a lane that was to be opened to a server
+// that has none any more.
+func TestLostTrackOfAnOpening(t *testing.T) {
+	b := New(Config{Size: 1 << 30, SegmentSize: 256 << 10, MinStreams: 2, MaxStreams: 2})
+	b.Join(1, 0, 10*ms, epoch)
+	if len(only(Open, b.Plan(epoch))) != 1 {
+		t.Fatal("no lane to open")
+	}
+	b.Leave(1, epoch)
+	now := epoch.Add(time.Minute)
+	b.Plan(now)
+	if next := b.Next(now); !next.IsZero() && next.Before(now.Add(time.Second)) {
+		t.Errorf("to be called again after %v", next.Sub(now))
+	}
+}
+
+// TestGhostBehindWhatWillNotCome: what a later cancel reaches is not followed by what an earlier
+// one did not.
+func TestGhostBehindWhatWillNotCome(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 1000 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 100*ms, epoch)
+	b.Adopt(1, 0, Run{0, 64}, epoch)
+	l := b.byID[1]
+	now := epoch.Add(400 * ms)
+	b.tick(now)
+	b.cut(l, l.reqs[0], 16)
+	if len(l.ghosts) == 0 {
+		t.Fatal("nothing is expected of what a server may have sent already")
+	}
+	bring(b, 1, 0, 0, 3, time.Second, now) // it is a slow one
+	b.cut(l, l.reqs[0], 9)
+	if n := b.due(l) - l.owed; n > 0 {
+		t.Errorf("%d bytes of cancelled segments are expected", n)
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
