@@ -95,7 +95,7 @@ func runServer(ctx context.Context, registry *transport.Registry, args []string)
 	if err != nil {
 		return err
 	}
-	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine)
+	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine, warn)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,14 @@ func runClient(ctx context.Context, registry *transport.Registry, args []string)
 	if err != nil {
 		return err
 	}
-	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine)
+	// The client has the terminal: what the transport has to say goes through it.
+	warnings := make(chan string, 8)
+	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine, func(text string) {
+		select {
+		case warnings <- text:
+		default: // the same again and again, or the client has ended
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -126,16 +133,17 @@ func runClient(ctx context.Context, registry *transport.Registry, args []string)
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
 		Transport: carrier,
+		Warnings:  warnings,
 		Terminal:  report.TerminalOf(os.Stderr),
 	})
 }
 
-// newTransport makes the transport that the flags name.
-func newTransport(registry *transport.Registry, name, key string, keyShown bool) (transport.Transport, error) {
+// newTransport makes the transport that the flags name, and tells what it warns of.
+func newTransport(registry *transport.Registry, name, key string, keyShown bool, tell func(string)) (transport.Transport, error) {
 	if keyShown {
 		warn("every process list shows a key on the command line, better give it as BRAID_KEY")
 	}
-	return registry.New(name, transport.Options{Key: key, Warn: warn})
+	return registry.New(name, transport.Options{Key: key, Warn: tell})
 }
 
 // closeTransport lets connections that a transport still holds end well: those

@@ -30,6 +30,7 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 		return err
 	}
 	defer d.screen.Close()
+	defer d.lastWarnings()
 	return d.page(d.run(ctx))
 }
 
@@ -50,6 +51,18 @@ func (d *download) run(ctx context.Context) error {
 	}
 	d.finish(path)
 	return nil
+}
+
+// lastWarnings tells what the run was too short for.
+func (d *download) lastWarnings() {
+	for {
+		select {
+		case w := <-d.env.Warnings:
+			d.tell.Printf("braid: %s", w)
+		default:
+			return
+		}
+	}
 }
 
 func newDownload(cfg Config, env Env) (*download, error) {

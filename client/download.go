@@ -84,6 +84,8 @@ func (d *download) loop(ctx context.Context) error {
 			return ctx.Err()
 		case e := <-d.events:
 			err = d.handleAll(ctx, e)
+		case w := <-d.env.Warnings:
+			d.tell.Printf("braid: %s", w)
 		case <-plan.C:
 		case <-blocks.C:
 			d.report()

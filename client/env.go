@@ -21,6 +21,8 @@ type Env struct {
 	// Stdout takes the metric blocks, Stderr events and the live area.
 	Stdout, Stderr io.Writer
 	Transport      Transport
+	// Warnings brings what the transport wants the user to know; nil: nothing.
+	Warnings <-chan string
 	// Terminal is what Stderr is; the zero value: no terminal.
 	Terminal report.Terminal
 

@@ -65,6 +65,20 @@ func TestEventsAreClean(t *testing.T) {
 	})
 }
 
+// TestWarnings tells what the transport warns of, however late that is.
+func TestWarnings(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.warns = make(chan string, 1)
+		w.warns <- "no key is set"
+		data := content(100*kB, 1)
+		w.serve(1, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+		r := w.start(1)
+		time.Sleep(300 * time.Millisecond)
+		w.warns <- "and more\x1b[2J"
+		r.wait().complete("f.bin", data).told("braid: no key is set\n", 1).told("braid: and more?[2J\n", 1)
+	})
+}
+
 // TestReportNone leaves stdout alone.
 func TestReportNone(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -40,6 +40,7 @@ type world struct {
 	tasks sync.WaitGroup
 	begun time.Time
 	disk  func(*segment.Part) func(i int, data []byte) error // nil: an ordinary one
+	warns chan string                                        // what the transport warns of
 }
 
 // inWorld runs a test in virtual time. All that was started ends with it.
@@ -189,7 +190,7 @@ func (w *world) out() string { return filepath.Join(w.dir, "out") }
 
 // env is a client's, without its outputs.
 func (w *world) env() client.Env {
-	env := client.Env{Transport: memTransport{net: w.net}}
+	env := client.Env{Transport: memTransport{net: w.net}, Warnings: w.warns}
 	if w.disk != nil {
 		env = env.OnDisk(w.disk)
 	}
