@@ -28,6 +28,7 @@ type path struct {
 	looked  time.Time
 	again   bool // slow start was started again
 	asked   bool
+	begun   bool
 	retrans uint32
 	samples [looks]sample // the latest one first
 }
@@ -84,6 +85,9 @@ func (p *path) judge(info *unix.TCPInfo) remedy {
 
 // add takes a sample.
 func (p *path) add(info *unix.TCPInfo) {
+	if !p.begun {
+		p.begun, p.retrans = true, info.Total_retrans // of the handshake, which tells nothing of the path yet
+	}
 	now := sample{rtt: info.Rtt, lost: info.Total_retrans > p.retrans}
 	p.retrans = info.Total_retrans
 	starting := info.Snd_cwnd < info.Snd_ssthresh

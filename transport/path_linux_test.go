@@ -20,6 +20,7 @@ func TestJudge(t *testing.T) {
 		want map[remedy]int // the look that tells
 	}{
 		"slow start":        {func(i uint32) *unix.TCPInfo { return info(rtt, 10<<min(i, 6), never, 0) }, nil},
+		"handshake lost":    {func(i uint32) *unix.TCPInfo { return info(rtt, 10<<min(i, 6), never, 1) }, nil},
 		"full link":         {func(i uint32) *unix.TCPInfo { return info(rtt+3*(i+2)*rtt/100, 280+8*i, 280, 0) }, nil},
 		"full, then a loss": {func(i uint32) *unix.TCPInfo { return info(rtt*3/2, 400, 280, i/10) }, nil},
 		"chance losses":     {func(i uint32) *unix.TCPInfo { return info(rtt+rtt/10, 20, 20, i/10) }, map[remedy]int{bbr: 10}},
