@@ -103,7 +103,6 @@ type Balancer struct {
 	undone int  // segments not verified
 	left   int64
 	wasted int64       // bytes that verified a second time
-	spent  int64       // bytes of waste that duplicates asked for were expected to cost
 	bytes  int64       // received
 	extra  map[int]int // of the held segments: how many lanes more than one hold it
 

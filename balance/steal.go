@@ -239,13 +239,10 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if v.end*0.8-done < worthwhile {
 		return false
 	}
-	// v's copy is a waste only as far as it comes before all is done. The last
-	// few segments are not haggled over.
-	cost := int64(min(float64(n)*seg, v.rate*max(done, level)))
-	if b.dear(cost) && b.undone > len(b.servers) {
+	// v's copy is a waste only as far as it comes before all is done.
+	if b.dear(int64(min(float64(n)*seg, v.rate*max(done, level)))) {
 		return false
 	}
-	b.spent += cost
 	for s := first; s < first+n; s++ {
 		b.extra[s]++
 	}
@@ -253,10 +250,15 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	return true
 }
 
-// dear reports whether so many bytes more that come twice would be too many.
+// dear reports whether so many bytes more that come twice would be too many, besides what has come
+// twice and what two lanes hold: a fiftieth of the file or a segment for each server, and a quarter
+// more of these, as not all that two lanes hold comes twice.
 func (b *Balancer) dear(cost int64) bool {
-	least := b.cfg.SegmentSize * int64(max(len(b.servers), b.cfg.Servers))
-	return b.spent+cost > max(b.cfg.Size/50, least) || b.wasted+cost > max(b.cfg.Size/80, least)
+	twice := b.wasted + cost
+	for _, lanes := range b.extra {
+		twice += int64(lanes) * b.cfg.SegmentSize
+	}
+	return twice > max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers))*5/4)
 }
 
 // solo is how many segments up to v's last one, at most n, v holds alone.
