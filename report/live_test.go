@@ -192,6 +192,9 @@ func TestTableLines(t *testing.T) {
 		busy.Servers[i].Bytes, busy.Servers[i].Speed = 25, float64(i)
 	}
 	busy.Servers[2].Speed = 100
+	hours := p
+	hours.Left = 70 * time.Minute
+	hours.Servers = []Server{{Number: 1, Address: "[2001:db8::1234:5678]:9001", Bytes: 4_000_000, Speed: 2_000_049, State: "connected"}}
 	long := Progress{Size: 8, Left: -1, Servers: []Server{{Number: 1, Address: strings.Repeat("x", 40) + ":9001", State: "other file"}}}
 	for _, c := range []struct {
 		what          string
@@ -209,6 +212,18 @@ func TestTableLines(t *testing.T) {
 			"1  127.0.0.1:9001         █████████░░░░░░░░░░░░░░░░   37%  2.00 MB/s  connected",
 			"2  [::1]:9002             █░░░░░░░░░░░░░░░░░░░░░░░░    5%   305 kB/s  stalled",
 			"Total  3.46 MB / 8.00 MB  ██████████▌░░░░░░░░░░░░░░   43%  2.30 MB/s  0:02 left",
+		}},
+		{"80 columns, long address, hours left", hours, 79, 24, false, []string{
+			"1  [2001:db8::1234:5678]:9001  ████████▌░░░░░░░░   50%  2.00 MB/s  connected",
+			"Total  3.46 MB / 8.00 MB       ███████░░░░░░░░░░   43%  2.30 MB/s  1:10:00 left",
+		}},
+		{"the addresses go before the bytes", hours, 69, 24, false, []string{
+			"1                         ██████░░░░░░   50%  2.00 MB/s  connected",
+			"Total  3.46 MB / 8.00 MB  █████░░░░░░░   43%  2.30 MB/s  1:10:00 left",
+		}},
+		{"an address without bytes", Progress{Size: 8, Left: -1, Servers: []Server{{Number: 1, Address: "h:1"}}}, 56, 24, false, []string{
+			"1  h:1  ░░░░░░░░░░░░░░░░░░░░    0%      0 B/s",
+			"Total   ░░░░░░░░░░░░░░░░░░░░    0%      0 B/s  -:-- left",
 		}},
 		{"no addresses", p, 60, 24, false, []string{
 			"1      █████████░░░░░░░░░░░░░░░░   37%  2.00 MB/s  connected",

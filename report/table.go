@@ -12,7 +12,6 @@ const (
 	gap          = "  "             // between two columns
 	maxAddress   = 28               // columns of an address
 	leastCells   = 16               // with a shorter bar the addresses give way
-	easyCells    = 24               // with a shorter one the total's bytes give way
 	speedColumns = len("9.99 MB/s") // also of 999 kB/s
 	// stay is how much busier another server must be to take the place of one
 	// that is shown: equals would swap places several times a second.
@@ -79,7 +78,7 @@ func newTable(terminal Terminal, p Progress, servers []Server, columns int) *tab
 	for _, try := range []struct {
 		address, cells int
 		bytes          bool
-	}{{address, easyCells, true}, {address, leastCells, false}, {0, minCells, false}} {
+	}{{address, leastCells, true}, {0, minCells, true}, {address, leastCells, false}, {0, minCells, false}} {
 		t.address, t.bytes = try.address, try.bytes
 		t.head = max(t.number, len(t.totalHead()), utf8.RuneCountInString(t.others()))
 		if t.address > 0 {
