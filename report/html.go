@@ -235,12 +235,13 @@ func percent(n, size int64) string {
 	return fmt.Sprintf("%.1f%%", float64(int(share(max(n, 0), size)*1000))/10)
 }
 
-// span is a length of time, exact where that says something.
+// span is a length of time that has passed, exact where that says something. Nothing is
+// rounded up: a minute is over when it is.
 func span(d time.Duration) string {
 	if d < time.Minute {
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return fmt.Sprintf("%.1f s", d.Truncate(time.Second/10).Seconds())
 	}
-	return clock(d)
+	return clock(d.Truncate(time.Second))
 }
 
 func plural(n int, noun string) string {

@@ -134,6 +134,18 @@ func TestPageOfAFailure(t *testing.T) {
 	}
 }
 
+// Time that has passed is never told as more than it is.
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0.0 s", 1490 * time.Millisecond: "1.4 s", 59970 * time.Millisecond: "59.9 s", time.Minute: "1:00",
+		60010 * time.Millisecond: "1:00", 119999 * time.Millisecond: "1:59", 2*time.Hour - 1: "1:59:59",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("span(%v): got %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestPageWriteError(t *testing.T) {
 	h, s := playedHistory(2)
 	if err := HTML(&writes{limit: 2}, h, s); !errors.Is(err, errGone) {
