@@ -34,9 +34,9 @@ func checkPage(path, output string) error {
 }
 
 // page writes what --html asks for, and returns how the run has ended: err, or
-// why the page could not be written. A run that brought nothing leaves none.
+// why the page could not be written. A run that brought nothing leaves one, too: its events say why.
 func (d *download) page(err error) error {
-	if d.cfg.HTML == "" || err != nil && d.inHand() == 0 {
+	if d.cfg.HTML == "" {
 		return err
 	}
 	if failure := d.writePage(err); failure != nil {
@@ -72,6 +72,9 @@ func (d *download) writePage(err error) error {
 		s.Path = filepath.Join(d.cfg.Output, s.Name)
 		if err != nil {
 			s.Path += ".part"
+		}
+		if _, failed := os.Lstat(s.Path); failed != nil {
+			s.Path = "" // nothing was kept
 		}
 		if same(s.Path, d.cfg.HTML) {
 			return fail(errors.New("it is the file that was downloaded"))

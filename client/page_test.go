@@ -55,7 +55,7 @@ func TestPageOfADownload(t *testing.T) {
 	})
 }
 
-// An interrupted run leaves a page of what it has; one that brought nothing leaves none.
+// An interrupted run leaves a page of what it has; one that brought nothing leaves one that says why.
 func TestPageOfAnInterruption(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(4*MB, 1)
@@ -71,9 +71,19 @@ func TestPageOfAnInterruption(t *testing.T) {
 		holds(t, readPage(t, path), "Not complete", "interrupted", "a.bin.part", "Who delivered which part")
 
 		none := filepath.Join(w.dir, "none.html")
-		w.download(2, html(none), func(c *client.Config) { c.Ports, c.Addresses, c.Wait = []int{9009}, []string{"h"}, 0 })
-		if _, err := os.Stat(none); !os.IsNotExist(err) {
-			t.Errorf("a page of nothing: %v", err)
+		w.download(2, html(none), func(c *client.Config) { c.Ports, c.Addresses, c.Wait = []int{9009}, []string{"h"}, 0 }).
+			told("the report is in "+none, 1)
+		holds(t, readPage(t, none), "Not complete", "No file: no server has told one", "Server 1 (h:9009): refused")
+
+		// Known, and nothing fetched: there is no part file to name.
+		r = w.start(1, html(none), func(c *client.Config) { c.Output = filepath.Join(w.dir, "other"); c.Limit = 1 })
+		time.Sleep(time.Second)
+		r.cancel()
+		r.wait()
+		page := readPage(t, none)
+		holds(t, page, "Not complete", "<h1>a.bin</h1>")
+		if strings.Contains(page, "a.bin.part") {
+			t.Error("the page names a part file that is not there")
 		}
 	})
 }
