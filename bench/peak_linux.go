@@ -1,14 +1,20 @@
 package main
 
 import (
+	"fmt"
 	"os"
-	"syscall"
+	"strings"
 )
 
-// peak is the largest resident set that the process had, in bytes.
-func peak(s *os.ProcessState) int64 {
-	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
-		return int64(u.Maxrss) << 10
+// highWater is the largest resident set that a process has had since exec, in bytes
+// (proc_pid_status(5)); 0 when it has ended.
+func highWater(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
 	}
-	return 0
+	var kib int64
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	fmt.Sscan(rest, &kib)
+	return kib << 10
 }

@@ -28,19 +28,21 @@ func (b *bench) timed(name string, args ...string) (sample, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	begun := time.Now()
-	err := cmd.Run()
-	wall := time.Since(begun)
+	if err := cmd.Start(); err != nil {
+		return sample{}, err
+	}
+	peak := watchPeak(cmd.Process.Pid)
+	err := cmd.Wait()
+	wall, rss := time.Since(begun), peak()
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w: %s", name, err, lastLine(stderr.String()))
 	}
-	s := used(cmd.ProcessState)
-	s.wall = wall
-	return s, nil
+	return sample{wall: wall, cpu: cpuTime(cmd), rss: rss}, nil
 }
 
-// used is what a process that has ended has used.
-func used(p *os.ProcessState) sample {
-	return sample{cpu: p.UserTime() + p.SystemTime(), rss: peak(p)}
+// cpuTime is what a command that has ended has used.
+func cpuTime(cmd *exec.Cmd) time.Duration {
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 func lastLine(s string) string {
@@ -91,9 +93,10 @@ func (b *bench) await(addr string) error {
 
 // stop kills the server and returns what it has used.
 func (p *process) stop() sample {
+	peak := highWater(p.cmd.Process.Pid)
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
-	return used(p.cmd.ProcessState)
+	return sample{cpu: cpuTime(p.cmd), rss: peak}
 }
 
 // serve starts braid servers for file, all in one process.
