@@ -131,7 +131,7 @@ func printRows(rows []*row, size int64) {
 	fmt.Printf("| what (%d MiB, median of %d, interleaved) | MB/s | first row is × as fast | client CPU s/GiB | client peak MiB |\n|---|---|---|---|---|\n", size>>20, len(rows[0].got))
 	for _, r := range rows {
 		wall := median(r.got, wallOf)
-		fmt.Printf("| %s | %.0f | %.2f | %.2f | %.0f |\n", r.name, float64(size)/wall/1e6, wall/first,
-			median(r.got, cpuOf)*float64(1<<30)/float64(size), median(r.got, rssOf)/(1<<20))
+		fmt.Printf("| %s | %.0f | %.2f | %.2f | %s |\n", r.name, float64(size)/wall/1e6, wall/first,
+			median(r.got, cpuOf)*float64(1<<30)/float64(size), peakMiB(r.got...))
 	}
 }

@@ -9,7 +9,8 @@
 //	go run ./bench zstd         a text and a video, compressed and not, on loopback and over slow links
 //
 // Machines are noisy: the runs of all rows are interleaved, and medians and
-// ratios within one call are what counts.
+// ratios within one call are what counts. Rows of memory and scale are single runs: those
+// tell of sizes that noise does not hide.
 package main
 
 import (

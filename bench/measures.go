@@ -31,11 +31,11 @@ func (b *bench) limits() error {
 }
 
 // memory finds the peak memory of a client for files of three sizes, and of a
-// server with eight clients at once.
+// server with eight clients at once; in one run of each.
 func (b *bench) memory() error {
 	fmt.Println("| file | client peak MiB | server peak MiB (one client) | server peak MiB (eight clients at once) |\n|---|---|---|---|")
-	for _, mib := range []int64{64, 1024, 4096} {
-		file, err := b.randomFile("file.bin", mib<<20)
+	for _, size := range []int64{64 << 20, 1024 << 20, 4096 << 20} {
+		file, err := b.randomFile("file.bin", size)
 		if err != nil {
 			return err
 		}
@@ -43,15 +43,13 @@ func (b *bench) memory() error {
 		if err != nil {
 			return err
 		}
-		eight := 0.0
-		if mib <= 1024 { // eight copies of more would not fit
-			_, many, err := b.clientsOf(file, 4, 8)
-			if err != nil {
+		var many sample
+		if size <= 1024<<20 { // eight copies of more would not fit
+			if _, many, err = b.clientsOf(file, 4, 8); err != nil {
 				return err
 			}
-			eight = rssOf(many) / (1 << 20)
 		}
-		fmt.Printf("| %d MiB | %.0f | %.0f | %.0f |\n", mib, rssOf(one[0])/(1<<20), rssOf(alone)/(1<<20), eight)
+		fmt.Printf("| %d MiB | %s | %s | %s |\n", size>>20, peakMiB(one...), peakMiB(alone), peakMiB(many))
 		os.Remove(file)
 	}
 	return nil
@@ -80,7 +78,8 @@ func atOnce(n int, do func(i int) (sample, error)) ([]sample, error) {
 }
 
 // scale varies servers, clients and sizes one at a time: the cost of a byte
-// should stay flat. As many cp of the file as there are clients tell what the memory costs.
+// should stay flat. As many cp of the file as there are clients tell what the memory costs. A row is
+// one run; with many clients it has the medians of them.
 func (b *bench) scale() error {
 	file, err := b.randomFile("file.bin", b.size)
 	if err != nil {
@@ -88,7 +87,7 @@ func (b *bench) scale() error {
 	}
 	fmt.Println("| servers | clients | size MiB | seconds | s/GiB | client CPU s/GiB | server CPU s/GiB | client peak MiB | server peak MiB | cp, CPU s/GiB |\n|---|---|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 2, 4, 16, 64} {
-		if err := b.scaleRow(file, n, 1, b.size); err != nil {
+		if err := b.scaleRow(file, n, 1, b.size, 1); err != nil {
 			return err
 		}
 	}
@@ -97,32 +96,33 @@ func (b *bench) scale() error {
 		return err
 	}
 	for _, n := range []int{1, 8, 50, 200} {
-		if err := b.scaleRow(file, 4, n, 32<<20); err != nil {
+		if err := b.scaleRow(file, 4, n, 32<<20, n); err != nil {
 			return err
 		}
 	}
 	for _, mib := range []int64{1, 16, 256, 1024, 4096, 16384} {
 		os.Remove(file)
-		create := b.randomFile
+		create, copies := b.randomFile, 1
 		if mib > 4096 { // two copies of it would not fit into the memory
-			create = b.holes
+			create, copies = b.holes, 0 // cp copies no hole
 		}
 		if file, err = create("file.bin", mib<<20); err != nil {
 			return err
 		}
-		if err := b.scaleRow(file, 4, 1, mib<<20); err != nil {
+		if err := b.scaleRow(file, 4, 1, mib<<20, copies); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
+// scaleRow measures so many clients at once, and then so many cp.
+func (b *bench) scaleRow(file string, servers, clients int, size int64, copying int) error {
 	samples, server, err := b.clientsOf(file, servers, clients)
 	if err != nil {
 		return err
 	}
-	copies, err := atOnce(clients, func(i int) (sample, error) {
+	copies, err := atOnce(copying, func(i int) (sample, error) {
 		path := b.path(fmt.Sprintf("copy%d", i))
 		return b.writing(path, "cp", file, path)
 	})
@@ -136,8 +136,8 @@ func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
 	gib := float64(size) / (1 << 30)
 	all := gib * float64(clients)
 	// The server's share has hashed the file once before.
-	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", servers, clients, size>>20, last, last/all,
-		median(samples, cpuOf)/gib, server.cpu.Seconds()/all, median(samples, rssOf)/(1<<20), rssOf(server)/(1<<20), median(copies, cpuOf)/gib)
+	fmt.Printf("| %d | %d | %d | %.2f | %.2f | %.2f | %.2f | %s | %s | %s |\n", servers, clients, size>>20, last, last/all,
+		median(samples, cpuOf)/gib, server.cpu.Seconds()/all, peakMiB(samples...), peakMiB(server), figure(median(copies, cpuOf)/gib, 2))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -200,6 +201,17 @@ func median[T any](got []T, of func(T) float64) float64 {
 	}
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
+
+// figure is a number for a table; 0 is one that was not measured.
+func figure(v float64, decimals int) string {
+	if v == 0 {
+		return "not measured"
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64)
+}
+
+// peakMiB is the median of the peaks, in MiB for a table.
+func peakMiB(got ...sample) string { return figure(median(got, rssOf)/(1<<20), 0) }
 
 func wallOf(s sample) float64 { return s.wall.Seconds() }
 func cpuOf(s sample) float64  { return s.cpu.Seconds() }
