@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 	case "send", "receive":
 		return plainEnd(ctx, what, args[1:])
 	case "give", "take":
-		return leastEnd(ctx, what, args[1:])
+		return simpleEnd(ctx, what, args[1:])
 	}
 	if err := fs.Parse(args[1:]); err != nil {
 		return err

@@ -16,18 +16,19 @@ import (
 	"lukechampine.com/blake3"
 )
 
-// The least that a client in Go can do if it verifies: read a file from so many
-// connections, hash it with the same library, write it; no requests, no balancing, no
-// state, nothing to resume. braid is held against it.
+// A plain Go client and its server: read a file from so many connections, hash it with
+// braid's library, write it; no requests, no balancing, no state, nothing to resume. braid is held
+// against it. It is no floor: braid's transport bounds what the sender holds unsent and
+// pauses between small reads, this takes sockets as they come (docs/design-notes.md).
 //
 //	bench give FILE ADDR CONNECTIONS   serves for ever, by sendfile
 //	bench take FILE ADDR CONNECTIONS   fetches it into FILE
 
-// leastPiece is what is hashed and written at once, in bytes; a segment of braid's at 1 GiB.
-const leastPiece = 256 << 10
+// simplePiece is what is hashed and written at once, in bytes; a segment of braid's at 1 GiB.
+const simplePiece = 256 << 10
 
-// leastRow is the row of these two. The caller stops the process.
-func (b *bench) leastRow(file string, connections int) (*row, *process, error) {
+// simpleRow is the row of these two. The caller stops the process.
+func (b *bench) simpleRow(file string, connections int) (*row, *process, error) {
 	self, addrs, err := ownPair()
 	if err != nil {
 		return nil, nil, err
@@ -38,13 +39,13 @@ func (b *bench) leastRow(file string, connections int) (*row, *process, error) {
 		return nil, nil, err
 	}
 	return &row{
-		name: fmt.Sprintf("read, hash, write and nothing else (Go, connections: %d)", connections),
+		name: fmt.Sprintf("a plain Go client, connections: %d; read, hash, write", connections),
 		run:  func() (sample, error) { return b.writing(b.path("copy"), self, "take", b.path("copy"), addrs[0], n) },
 	}, p, nil
 }
 
-// leastEnd is one of the two processes: args are those of "give" or "take".
-func leastEnd(ctx context.Context, what string, args []string) error {
+// simpleEnd is one of the two processes: args are those of "give" or "take".
+func simpleEnd(ctx context.Context, what string, args []string) error {
 	if len(args) != 3 {
 		return fmt.Errorf("bench %s: want FILE ADDR CONNECTIONS", what)
 	}
@@ -53,13 +54,13 @@ func leastEnd(ctx context.Context, what string, args []string) error {
 		return err
 	}
 	if what == "give" {
-		return leastGive(ctx, args[0], args[1], connections)
+		return simpleGive(ctx, args[0], args[1], connections)
 	}
-	return leastTake(ctx, args[0], args[1], connections)
+	return simpleTake(ctx, args[0], args[1], connections)
 }
 
-// leastGive sends the file's size and the part of it whose number a connection begins with.
-func leastGive(ctx context.Context, file, addr string, connections int) error {
+// simpleGive sends the file's size and the part of it whose number a connection begins with.
+func simpleGive(ctx context.Context, file, addr string, connections int) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -73,14 +74,14 @@ func leastGive(ctx context.Context, file, addr string, connections int) error {
 		}
 		go func() {
 			defer c.Close()
-			if err := leastGivePart(c, file, connections); err != nil && !errors.Is(err, io.EOF) {
+			if err := simpleGivePart(c, file, connections); err != nil && !errors.Is(err, io.EOF) {
 				fmt.Fprintln(os.Stderr, "bench give:", err)
 			}
 		}()
 	}
 }
 
-func leastGivePart(c net.Conn, file string, connections int) error {
+func simpleGivePart(c net.Conn, file string, connections int) error {
 	var part [8]byte
 	if _, err := io.ReadFull(c, part[:]); err != nil {
 		return err // somebody who looked whether the port is open
@@ -97,7 +98,7 @@ func leastGivePart(c net.Conn, file string, connections int) error {
 	if _, err := c.Write(binary.LittleEndian.AppendUint64(nil, uint64(info.Size()))); err != nil {
 		return err
 	}
-	begin, end := leastShare(info.Size(), int64(binary.LittleEndian.Uint64(part[:])), int64(connections))
+	begin, end := simpleShare(info.Size(), int64(binary.LittleEndian.Uint64(part[:])), int64(connections))
 	if _, err := f.Seek(begin, io.SeekStart); err != nil {
 		return err
 	}
@@ -105,10 +106,10 @@ func leastGivePart(c net.Conn, file string, connections int) error {
 	return err
 }
 
-// leastShare is where part k of n begins and ends.
-func leastShare(size, k, n int64) (begin, end int64) { return size * k / n, size * (k + 1) / n }
+// simpleShare is where part k of n begins and ends.
+func simpleShare(size, k, n int64) (begin, end int64) { return size * k / n, size * (k + 1) / n }
 
-func leastTake(ctx context.Context, file, addr string, connections int) error {
+func simpleTake(ctx context.Context, file, addr string, connections int) error {
 	runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0)) // as braid does
 	f, err := os.Create(file)
 	if err != nil {
@@ -118,12 +119,12 @@ func leastTake(ctx context.Context, file, addr string, connections int) error {
 	var writing sync.Mutex
 	all, ctx := errgroup.WithContext(ctx)
 	for k := range connections {
-		all.Go(func() error { return leastTakePart(ctx, f, &writing, addr, int64(k), int64(connections)) })
+		all.Go(func() error { return simpleTakePart(ctx, f, &writing, addr, int64(k), int64(connections)) })
 	}
 	return all.Wait()
 }
 
-func leastTakePart(ctx context.Context, f *os.File, writing *sync.Mutex, addr string, k, n int64) error {
+func simpleTakePart(ctx context.Context, f *os.File, writing *sync.Mutex, addr string, k, n int64) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -137,9 +138,9 @@ func leastTakePart(ctx context.Context, f *os.File, writing *sync.Mutex, addr st
 	if _, err := io.ReadFull(c, size[:]); err != nil {
 		return err
 	}
-	piece := make([]byte, leastPiece)
-	for at, end := leastShare(int64(binary.LittleEndian.Uint64(size[:])), k, n); at < end; {
-		p := piece[:min(end-at, leastPiece)]
+	piece := make([]byte, simplePiece)
+	for at, end := simpleShare(int64(binary.LittleEndian.Uint64(size[:])), k, n); at < end; {
+		p := piece[:min(end-at, simplePiece)]
 		if _, err := io.ReadFull(c, p); err != nil {
 			return err
 		}
