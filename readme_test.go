@@ -276,7 +276,7 @@ func TestDocumentLinks(t *testing.T) {
 	}
 	link := regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
 	local := 0
-	for _, document := range append(documents, "README.md") {
+	for _, document := range append(documents, "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
 		for _, found := range link.FindAllStringSubmatch(readText(t, document), -1) {
 			if strings.Contains(found[1], "://") {
 				continue
