@@ -62,7 +62,7 @@ func TestSuspensionIsSurvived(t *testing.T) {
 			}
 			busy := p.ProcessState.UserTime() + p.ProcessState.SystemTime()
 			t.Logf("%.1f s, %v of them busy", result.Elapsed, busy)
-			if busy > suspension/2 {
+			if who == "servers" && busy > suspension/2 { // a client that is stopped cannot spin
 				t.Errorf("%v of CPU time in %.1f s", busy, result.Elapsed)
 			}
 		})
