@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -248,36 +246,11 @@ func newVisit(t *testing.T, document, video string, shapes *shapeSet) *visit {
 		"alpha,beta,gamma", "127.0.0.1,localhost,127.0.0.1",
 		"BRAID_KEY=…", "BRAID_KEY=TWENTYSIXCHARACTERSATLEAST",
 	}
-	base := freeRange(t, 5)
+	ports := freePortsOf(t, 5)
 	for i, port := range []string{"9001", "9002", "9003", "9004", "9100"} {
-		v.places = append(v.places, port, fmt.Sprint(base+i))
+		v.places = append(v.places, port, fmt.Sprint(ports[i]))
 	}
 	return v
-}
-
-// freeRange is the first of n ports in a row on which nothing listens, with TCP or UDP.
-// They are below those that systems give to others meanwhile.
-func freeRange(t *testing.T, n int) int {
-	t.Helper()
-	for range 1000 {
-		base, free := 20_000+rand.IntN(12_000), true
-		for port := base; free && port < base+n; port++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-			if err == nil {
-				l.Close()
-				var p net.PacketConn
-				if p, err = net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-					p.Close()
-				}
-			}
-			free = err == nil
-		}
-		if free {
-			return base
-		}
-	}
-	t.Fatalf("there are no %d free ports in a row", n)
-	return 0
 }
 
 func (v *visit) path(name string) string { return filepath.Join(v.folder, name) }
@@ -299,12 +272,7 @@ func (v *visit) shell(command string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(v.t.Context(), "sh", "-c", command)
 	cmd.Dir = v.folder
-	for _, set := range os.Environ() {
-		if !strings.HasPrefix(set, "BRAID_") {
-			cmd.Env = append(cmd.Env, set)
-		}
-	}
-	cmd.Env = append(cmd.Env, "HOME="+v.folder, "TMPDIR="+v.folder, "PROFILE="+v.path("profile.ps1"),
+	cmd.Env = append(plainEnvironment(), "HOME="+v.folder, "TMPDIR="+v.folder, "PROFILE="+v.path("profile.ps1"),
 		"GORACE=atexit_sleep_ms=0", "BRAID_BIND=127.0.0.1")
 	return cmd
 }

@@ -39,7 +39,7 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 
-	l := servers.download(t, out, -1)
+	l := servers.download(t, out, -1, false)
 	if l.code != codeDone || l.resumed < verified {
 		t.Errorf("exit code %d, resumed %d of the %d bytes verified:\n%s", l.code, l.resumed, verified, l.output)
 	}

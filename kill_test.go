@@ -19,13 +19,18 @@ import (
 	"braid/segment"
 )
 
-var kills = flag.Int("kills", 20, "how often TestKills kills the client")
+var (
+	kills    = flag.Int("kills", 20, "how often TestKills kills the client")
+	killSeed = flag.Uint64("killseed", rand.Uint64(), "when TestKills kills the client")
+)
 
 // What TestKills moves: enough that one download lives through all kills.
 const (
 	killShare   = 200_000 // bytes of the file for each kill
 	killServers = 3
 	killSpeed   = "500kB" // of each server
+	killLatest  = 300 * time.Millisecond
+	lifeLimit   = 10 * time.Second // far more than a client that is killed lives
 )
 
 // TestKills kills a client with SIGKILL at random moments and starts it again with
@@ -33,10 +38,13 @@ const (
 // before had verified. If a download ends before all kills are done, another one follows.
 //
 // The servers' own count of what they have sent is at most the file and, for each kill, what
-// was unfinished on each connection: one segment, counted whole, and the frame that was under
-// way. Seen: 8 to 17 kB for each connection and kill, where 27 are allowed.
+// was unfinished on each connection: one segment, counted whole, the frame that was under way,
+// and what lay in the sockets because a busy machine let the client read late. Seen: 8 to 17 kB
+// for each connection and kill, where 51 are allowed.
 func TestKills(t *testing.T) {
 	t.Parallel()
+	t.Logf("-killseed=%d", *killSeed)
+	random := rand.New(rand.NewPCG(*killSeed, 0))
 	size := int64(*kills) * killShare
 	servers := startSenders(t, 2, size)
 	defer servers.stop(t)
@@ -46,9 +54,9 @@ func TestKills(t *testing.T) {
 		for ended := false; !ended; {
 			kill := time.Duration(-1)
 			if done < *kills {
-				kill = rand.N(300 * time.Millisecond)
+				kill = time.Duration(random.Int64N(int64(killLatest)))
 			}
-			l := servers.download(t, out, kill)
+			l := servers.download(t, out, kill, done%2 == 1)
 			if l.resumed >= 0 && l.resumed < before {
 				t.Errorf("a life has resumed %d bytes, the one before had verified %d", l.resumed, before)
 			}
@@ -70,7 +78,7 @@ func TestKills(t *testing.T) {
 	if resumed < done/4 {
 		t.Errorf("only %d lives have found something to go on with", resumed)
 	}
-	limit := downloads*size + int64(done)*killServers*(segment.LayoutOf(size).SegmentSize+frame)
+	limit := downloads*size + int64(done)*killServers*(segment.LayoutOf(size).SegmentSize+frame+lag)
 	if sent := servers.total(t); sent < downloads*size || sent > limit {
 		t.Errorf("%d downloads with %d kills: %d bytes sent, want at most %d", downloads, done, sent, limit)
 	} else {
@@ -78,8 +86,12 @@ func TestKills(t *testing.T) {
 	}
 }
 
-// frame is what a server sends at once at killSpeed, 20 ms worth of it, in bytes.
-const frame = 10_000
+// At killSpeed, in bytes: what a server sends at once, 20 ms worth of it, and what it sends
+// while the client does not come to read, 50 ms worth.
+const (
+	frame = 10_000
+	lag   = 25_000
+)
 
 // senders is a running server program.
 type senders struct {
@@ -100,12 +112,9 @@ func startSenders(t *testing.T, seed byte, size int64) *senders {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ports, err := freePorts(killServers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &senders{data: data, ports: strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ","), "[]"), tells: make(chan struct{}), ended: make(chan struct{})}
-	s.program = start(t, "server", "-i", "0.1", "-n", fmt.Sprint(killServers), "-f", file, "-p", s.ports,
+	s := &senders{data: data, ports: portList(freePortsOf(t, killServers)), tells: make(chan struct{}), ended: make(chan struct{})}
+	limit := time.Minute + time.Duration(*kills)*lifeLimit // they outlive all clients
+	s.program = startFor(t, limit, "server", "-i", "0.1", "-n", fmt.Sprint(killServers), "-f", file, "-p", s.ports,
 		"--bind", "127.0.0.1", "--limit", killSpeed, "--report", "json")
 	go func() {
 		defer close(s.ended)
@@ -171,16 +180,15 @@ type life struct {
 	output   string
 }
 
-// download runs a client with -r and kills it after a while, unless that is negative. Every
-// other time the while counts from when it has found a server: a busy machine may take
-// longer to start a program than the while is.
-func (s *senders) download(t *testing.T, out string, kill time.Duration) life {
+// download runs a client with -r and kills it after a while, unless that is negative. If late, the
+// while counts from when it has found a server: a busy machine may take longer to start a
+// program than the while is.
+func (s *senders) download(t *testing.T, out string, kill time.Duration, late bool) life {
 	t.Helper()
 	p := start(t, "client", "-r", "-i", "0.02", "-o", out, "-a", "127.0.0.1", "-p", s.ports,
 		"--report", "json", "--progress", "never", "--streams", "1")
 	timer := time.AfterFunc(time.Hour, func() { _ = p.Process.Kill() }) // it may have ended
 	defer timer.Stop()
-	late := rand.N(2) == 0
 	if kill >= 0 && !late {
 		timer.Reset(kill)
 	}

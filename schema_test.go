@@ -12,7 +12,6 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -142,18 +141,6 @@ func (s schema) word(rule map[string]any, word string, arg, v any) string {
 	return ""
 }
 
-// lockedOutput collects what several goroutines write.
-type lockedOutput struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *lockedOutput) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
 // TestReportsFitTheSchema holds the lines of a real download, and that the
 // schema would notice a field that is missing, new or of another type.
 func TestReportsFitTheSchema(t *testing.T) {
@@ -166,11 +153,8 @@ func TestReportsFitTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports, err := freePorts(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var served, fetched lockedOutput
+	ports := freePortsOf(t, 2)
+	var served, fetched lockedBuffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	ended := make(chan error, 1)
 	alive := &firstWrite{w: &served, done: make(chan struct{})}
@@ -198,7 +182,7 @@ func TestReportsFitTheSchema(t *testing.T) {
 
 	s, root := loadSchema(t)
 	samples := map[string]map[string]any{}
-	for line := range strings.Lines(served.b.String() + fetched.b.String()) {
+	for line := range strings.Lines(served.String() + fetched.String()) {
 		var v map[string]any
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
 			t.Fatal(err)

@@ -7,11 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,11 +26,22 @@ type program struct {
 // start runs a program of TestMain; it is killed when the test hangs.
 func start(t *testing.T, name string, args ...string) program {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	return startFor(t, time.Minute, name, args...)
+}
+
+// startFor is start for a program that may go on as long as limit.
+func startFor(t *testing.T, limit time.Duration, name string, args ...string) program {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(plainEnvironment(), "GORACE=atexit_sleep_ms=0")
 	return startCommand(t, cmd)
+}
+
+// plainEnvironment is that of the tests, without what the caller has set for braid.
+func plainEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(set string) bool { return strings.HasPrefix(set, "BRAID_") })
 }
 
 // startCommand is start for a command that is ready but for stdout and stderr.
@@ -91,24 +101,13 @@ func (p program) end(t *testing.T) int {
 	return p.ProcessState.ExitCode()
 }
 
-// freePort is a port on which nothing listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 func TestSignalEndsServer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("content"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		p := start(t, "server", "-i", "60", "-n", "1", "-f", file, "--bind", "127.0.0.1", "-p", freePort(t))
+		p := start(t, "server", "-i", "60", "-n", "1", "-f", file, "--bind", "127.0.0.1", "-p", portList(freePortsOf(t, 1)))
 		p.until(t, "Server 1: Port: ")
 		p.signal(t, s)
 		if code := p.end(t); code != codeDone {
@@ -119,7 +118,7 @@ func TestSignalEndsServer(t *testing.T) {
 
 func TestSignalInterruptsClient(t *testing.T) {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		p := start(t, "client", "-i", "60", "-o", t.TempDir(), "-a", "127.0.0.1", "-p", freePort(t))
+		p := start(t, "client", "-i", "60", "-o", t.TempDir(), "-a", "127.0.0.1", "-p", portList(freePortsOf(t, 1)))
 		p.until(t, "Server 1")
 		p.signal(t, s)
 		p.until(t, "braid: interrupted")
