@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"braid/segment"
@@ -82,22 +83,24 @@ func FuzzClientBytes(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, says []byte) {
-		ours, theirs := net.Pipe()
-		s := &session{conn: theirs, source: source, sent: func(int) {}, changed: func(err error) { t.Errorf("changed: %v", err) }}
-		done := make(chan error, 1)
-		go func() { done <- s.run(t.Context()) }()
-		go func() {
-			ours.SetWriteDeadline(time.Now().Add(5 * time.Second)) // the session may have ended
-			ours.Write(says)
-			ours.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		}()
-		listenToServer(t, ours, data)
-		ours.Close()
-		select {
-		case <-done:
-		case <-time.After(30 * time.Second):
-			t.Fatal("the session does not end")
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			s := &session{conn: theirs, source: source, sent: func(int) {}, changed: func(err error) { t.Errorf("changed: %v", err) }}
+			done := make(chan error, 1)
+			go func() { done <- s.run(t.Context()) }()
+			go func() {
+				ours.SetWriteDeadline(time.Now().Add(5 * time.Second)) // the session may have ended
+				ours.Write(says)
+				ours.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			}()
+			listenToServer(t, ours, data)
+			ours.Close()
+			select {
+			case <-done:
+			case <-time.After(30 * time.Second):
+				t.Fatal("the session does not end")
+			}
+		})
 	})
 }
 

@@ -19,7 +19,15 @@ import (
 	"braid/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// What the caller has set for braid is not for the tests.
+	for _, set := range os.Environ() {
+		if name, _, _ := strings.Cut(set, "="); strings.HasPrefix(name, "BRAID_") {
+			os.Unsetenv(name)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // memory is a transport of pipes: for tests in virtual time.
 type memory struct {

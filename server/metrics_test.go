@@ -18,12 +18,7 @@ import (
 // freeAddress is a loopback address that nobody listens at.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
 }
 
 // ask sends raw bytes to an address and returns all that comes back.
@@ -34,7 +29,7 @@ func ask(t *testing.T, address, raw string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(socketLimit))
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}
@@ -55,18 +50,6 @@ func get(t *testing.T, address, path string) (status, body string) {
 	return status, body
 }
 
-// until repeats a look for as long as others may need to get there.
-func until(t *testing.T, what string, look func() bool) {
-	t.Helper()
-	for range 400 {
-		if look() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
-}
-
 // What a server has done is counted, over its lives, and whether any is alive.
 func TestMetrics(t *testing.T) {
 	path, data := newFile(t, 100_000)
@@ -75,7 +58,7 @@ func TestMetrics(t *testing.T) {
 	tr := &memory{}
 	r := start(t, cfg, tr)
 	defer r.stop()
-	until(t, "both are alive", func() bool { return r.stdout.count("alive") == 2 })
+	r.await(func() bool { return r.stdout.count("alive") == 2 })
 
 	c := tr.client(t, 9001)
 	c.greet(wire.Hello{Parts: 1, Max: 100_000})
@@ -122,7 +105,7 @@ braid_server_sent_bytes_total{server="2",port="9002"} 0
 `, up1, up2, conns)
 	}
 	var status, body string
-	until(t, "all is counted", func() bool {
+	r.await(func() bool {
 		status, body = get(t, cfg.Metrics, "/metrics?x=y")
 		return body == values(1, 1, 1)
 	})
@@ -133,12 +116,12 @@ braid_server_sent_bytes_total{server="2",port="9002"} 0
 		t.Errorf("/healthz: %s, %s", status, body)
 	}
 	r.enter("E2\n")
-	until(t, "server 2 is dead", func() bool {
+	r.await(func() bool {
 		_, body := get(t, cfg.Metrics, "/healthz")
 		return body == "1 of 2 virtual servers are alive\n"
 	})
 	r.enter("E1\n")
-	until(t, "server 1 is dead", func() bool { status, _ := get(t, cfg.Metrics, "/healthz"); return status == unavailable })
+	r.await(func() bool { status, _ := get(t, cfg.Metrics, "/healthz"); return status == unavailable })
 	if _, body := get(t, cfg.Metrics, "/metrics"); body != values(0, 0, 0) {
 		t.Errorf("after the end of both:\n%s", body)
 	}

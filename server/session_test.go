@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -617,6 +618,51 @@ func TestLimit(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Each server has a limit of its own, or none, as --limit with n values says: what one sends is
+// not taken from what another one may.
+func TestLimitOfEach(t *testing.T) {
+	const span = 4 * time.Second
+	path, data := newFile(t, 4<<20)
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config(path, 3)
+		cfg.Limits = []int64{200_000, 800_000, 0}
+		tr := &memory{}
+		r := start(t, cfg, tr)
+		defer r.stop()
+		synctest.Wait()
+		var got [3]atomic.Int64
+		var readers sync.WaitGroup
+		defer readers.Wait()
+		for k := range got {
+			c := tr.client(t, cfg.Ports[k])
+			defer c.Close()
+			c.greet(wire.Hello{})
+			c.say(wire.Request{ID: 1, Run: segment.Run{Count: 256}})
+			readers.Go(func() {
+				for got[k].Load() < int64(len(data)) {
+					m, err := c.r.Next()
+					if err != nil {
+						return
+					}
+					if d, ok := m.(wire.Data); ok {
+						got[k].Add(int64(d.Len))
+					}
+				}
+			})
+		}
+		time.Sleep(span)
+		for k, limit := range cfg.Limits[:2] {
+			want := limit * int64(span/time.Second)
+			if n := got[k].Load(); n < want*95/100 || n > want*105/100 {
+				t.Errorf("server %d: %d bytes in %v, want %d", k+1, n, span, want)
+			}
+		}
+		if n := got[2].Load(); n != int64(len(data)) {
+			t.Errorf("server 3, without a limit: %d bytes in %v, want all %d", n, span, len(data))
+		}
+	})
 }
 
 // What a client that does not read says stays with it, but for a bounded queue.
