@@ -119,6 +119,9 @@ func TestReadOnlyOutput(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		folders = append(folders, "/proc/self", "/proc/self/deeper")
 	}
+	if len(folders) == 0 {
+		t.Skip("this user can write into every folder of this system")
+	}
 	for _, dir := range folders {
 		inWorldAlone(t, func(w *world) {
 			w.three(content(1*MB, 1))

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -81,9 +83,27 @@ func FuzzServerBytes(f *testing.F) {
 			}
 			if r.err == nil {
 				r.nothingPartial()
+				r.asReported()
 			}
 		})
 	})
+}
+
+// asReported holds that the file which was saved is the one of the report.
+func (r *run) asReported() {
+	t := r.w.t
+	t.Helper()
+	result := r.result()
+	saved, err := os.ReadFile(result.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(result.Path) != r.w.out() {
+		t.Errorf("saved as %q, outside of %s", result.Path, r.w.out())
+	}
+	if hash := digest(saved); int64(len(saved)) != result.Size || hash != result.BLAKE3 {
+		t.Errorf("the file has %d bytes and BLAKE3 %s, reported are %d and %s", len(saved), hash, result.Size, result.BLAKE3)
+	}
 }
 
 // FuzzEvilServer has an evil server beside a slow honest one. Whatever it does, the file

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -577,8 +578,7 @@ func TestDiskErrors(t *testing.T) {
 func TestNoSpace(t *testing.T) {
 	dir := t.TempDir()
 	if _, known := freeSpace(dir); !known {
-		t.Log("this system does not tell how much space there is")
-		return
+		t.Skip("this system does not tell how much space there is") // TestFreeSpaceIsOfThatDisk tells where it should
 	}
 	m := &Manifest{layout: Layout{Size: 1 << 62, SegmentSize: 1 << 61}, values: make([]byte, 64)}
 	_, err := Create(dir, "film.avi", m)
@@ -592,8 +592,9 @@ func TestNoSpace(t *testing.T) {
 func TestFreeSpaceIsOfThatDisk(t *testing.T) {
 	dir := t.TempDir()
 	free, known := freeSpace(dir)
-	if known && free <= 0 {
-		t.Errorf("%d bytes free where the tests write", free)
+	supported := slices.Contains([]string{"linux", "darwin", "freebsd", "windows"}, runtime.GOOS)
+	if known != supported || known && free <= 0 {
+		t.Errorf("%d bytes free where the tests write, known: %t", free, known)
 	}
 	if _, known := freeSpace(filepath.Join(dir, "none")); known {
 		t.Error("known for a folder that does not exist")
