@@ -4,7 +4,9 @@ import (
 	"flag"
 	"io"
 	"math"
+	"net"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +62,7 @@ func FuzzInterval(f *testing.F) {
 }
 
 func FuzzHosts(f *testing.F) {
-	for _, s := range []string{"127.0.0.1", "::1", "[::1]", "a,b", "a:1", "[::1]:2", "fe80::1%eth0", "a..b", "[", ","} {
+	for _, s := range []string{"127.0.0.1", "::1", "[::1]", "a,b", "a:1", "[::1]:2", "fe80::1%eth0", "fe80::1%a]b/c", "a..b", "[", ","} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -69,9 +71,47 @@ func FuzzHosts(f *testing.F) {
 			return
 		}
 		for _, h := range hosts {
-			if h == "" || strings.ContainsAny(h, "[], \t\n/") {
+			if h == "" || strings.ContainsAny(withoutZone(h), "[], \t\n/") {
 				t.Errorf("%q: host %q", in, h)
 			}
+		}
+		if len(hosts) == 0 {
+			t.Errorf("%q: no hosts and no error", in)
+		}
+	})
+}
+
+// withoutZone leaves out the zone of an IPv6 address, in which anything may stand: it is
+// the name of an interface ("Ethernet 2").
+func withoutZone(host string) string {
+	host, _, _ = strings.Cut(host, "%")
+	return host
+}
+
+// FuzzHostPort holds that what is taken is a host and a port, is in its plain form, and
+// that what is not taken changes nothing.
+func FuzzHostPort(f *testing.F) {
+	for _, s := range []string{"127.0.0.1:9100", ":9100", "[::1]:09100", "alpha:1", "[fe80::1%eth0]:65535", "[fe80::1%Ethernet 2]:1", "::1:9100", ":0", "a:65536", "a:http", "al pha:1", "[]:1", ":"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		taken := "kept"
+		if err := HostPort(&taken)([]string{in}); err != nil {
+			if taken != "kept" || strings.Contains(err.Error(), "\n") || len(err.Error()) > 600 {
+				t.Errorf("%q: got %q, %v", in, taken, err)
+			}
+			return
+		}
+		host, port, err := net.SplitHostPort(taken)
+		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 1 || n > maxPort || port != strconv.Itoa(n) {
+			t.Errorf("%q: got %q, %v", in, taken, err)
+		}
+		if host == "" && !strings.HasPrefix(in, ":") && !strings.HasPrefix(in, "[]:") || strings.ContainsAny(withoutZone(host), "[], \t\n/") {
+			t.Errorf("%q: host %q", in, host)
+		}
+		again := ""
+		if err := HostPort(&again)([]string{taken}); err != nil || again != taken {
+			t.Errorf("%q -> %q -> %q, %v", in, taken, again, err)
 		}
 	})
 }

@@ -173,12 +173,23 @@ func TestPartGoesToTheMajority(t *testing.T) {
 	}
 }
 
+// A nil History keeps nothing: its page is that of one that was told nothing.
 func TestNilHistory(t *testing.T) {
 	var h *History
 	h.Sample(sampleProgress)
 	h.Event(1, "x")
 	h.Delivered(1, 0, 1, 1)
 	h.Forget()
+	var got, want bytes.Buffer
+	if err := HTML(&got, h, Summary{Progress: sampleProgress}); err != nil {
+		t.Fatal(err)
+	}
+	if err := HTML(&want, &History{}, Summary{Progress: sampleProgress}); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != want.String() || got.Len() == 0 {
+		t.Errorf("got\n%s\nwant\n%s", &got, &want)
+	}
 }
 
 func TestTicks(t *testing.T) {
