@@ -239,8 +239,9 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if v.end*0.8-done < worthwhile {
 		return false
 	}
-	// v's copy is a waste only as far as it comes before all is done.
-	if b.dear(int64(min(float64(n)*seg, v.rate*max(done, level)))) {
+	// v's copy is a waste only as far as it comes before all is done. The last
+	// few segments are not haggled over.
+	if b.dear(int64(min(float64(n)*seg, v.rate*max(done, level)))) && b.undone > len(b.servers) {
 		return false
 	}
 	for s := first; s < first+n; s++ {
@@ -251,14 +252,13 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 }
 
 // dear reports whether so many bytes more that come twice would be too many, besides what has come
-// twice and what two lanes hold: a fiftieth of the file or a segment for each server, and a quarter
-// more of these, as not all that two lanes hold comes twice.
+// twice and what two lanes hold: more than a fiftieth of the file and a segment for each server.
 func (b *Balancer) dear(cost int64) bool {
 	twice := b.wasted + cost
 	for _, lanes := range b.extra {
 		twice += int64(lanes) * b.cfg.SegmentSize
 	}
-	return twice > max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers))*5/4)
+	return twice > max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers)))
 }
 
 // solo is how many segments up to v's last one, at most n, v holds alone.
