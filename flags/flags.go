@@ -209,12 +209,16 @@ func (s *Set) collect(table []Flag, args []string) error {
 		}
 	}
 	var e *Error
-	if err == nil || errors.As(err, &e) {
+	path := s.given[configName]
+	switch {
+	case err == nil && len(path.values) > 0 && path.String() == "": // which ff takes for no file
+		return s.reject(&configFlag, "", errorf("empty, want the name of a file"))
+	case err == nil || errors.As(err, &e):
 		return err
 	}
 	// The table's values refuse nothing, so it is the config file that could
 	// not be read.
-	return s.reject(&configFlag, s.given[configName].String(), reason(err))
+	return s.reject(&configFlag, path.String(), reason(err))
 }
 
 // missing reports the required flags that were not given, all in one error.

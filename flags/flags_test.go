@@ -107,6 +107,8 @@ func TestErrors(t *testing.T) {
 		{"-i 2 -p -1", `--ports/-p: "-1": "-1" is no port, want ports from 1 to 65535 such as 9001,9002 or 9001-9004`},
 		{"-i 2 -p 9001 9001", `--ports/-p: "9001 9001": port 9001 is given twice, want each port once`},
 		{"-i 2 -p 9001 -p 9000-9002", `--ports/-p: "9001,9000-9002": port 9001 is given twice, want each port once`},
+		{"-i 2 --config=", `--config: "": empty, want the name of a file`},
+		{"-i 2 --config x.conf --config=", `--config: "": empty, want the name of a file`},
 		{"-i 2 --max-conns 0", `--max-conns: "0": want a whole number from 1 to 4096`},
 	} {
 		var v values
