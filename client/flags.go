@@ -84,14 +84,27 @@ func ParseFlags(args, transports []string) (Config, error) {
 		return Config{}, set.Errorf("address", "%d addresses for %d ports, want 1 address, or one for each port in --ports/-p",
 			len(c.Addresses), len(c.Ports))
 	}
-	seen := map[string]bool{}
-	for i, target := range c.Targets() {
-		if seen[target] {
-			return Config{}, set.Errorf("ports", "port %d is given twice, want each port once at an address", c.Ports[i])
-		}
-		seen[target] = true
+	if err := c.distinct(set); err != nil {
+		return Config{}, err
 	}
 	return c, nil
+}
+
+// distinct refuses a server that is given twice, however it is spelled.
+func (c *Config) distinct(set *flags.Set) error {
+	type target struct {
+		host string
+		port int
+	}
+	seen := map[target]bool{}
+	for i, port := range c.Ports {
+		t := target{flags.CanonicalHost(c.Addresses[i]), port}
+		if seen[t] {
+			return set.Errorf("ports", "port %d is given twice at %s, want each port once at an address", port, c.Addresses[i])
+		}
+		seen[t] = true
+	}
+	return nil
 }
 
 func defaults() Config {

@@ -30,6 +30,7 @@ func TestParseFlags(t *testing.T) {
 		{"-i 2 -o out -a h -p 9001 9002", defaults(func(*Config) {})},
 		{"-i 2 -o out -a [::1],g -p 9001,9002", defaults(func(c *Config) { c.Addresses = []string{"::1", "g"} })},
 		{"-i 2 -o out -a ::1 -a g -p 9001,9002", defaults(func(c *Config) { c.Addresses = []string{"::1", "g"} })},
+		{"-i 2 -o out -a alpha,beta -p 9001,9001", defaults(func(c *Config) { c.Addresses, c.Ports = []string{"alpha", "beta"}, []int{9001, 9001} })},
 		{"-p 9001 9002 -r -i 2 -o out -a h --overwrite --wait 0 --streams 16 --limit 1.5MiB --report json --progress never --transport tls --key k --digest " + strings.ToUpper(hash),
 			defaults(func(c *Config) {
 				c.Resume, c.Overwrite, c.Wait, c.Streams, c.Limit = true, true, 0, 16, 3<<19
@@ -77,6 +78,9 @@ func TestParseFlagsErrors(t *testing.T) {
 		{"-i 2 -o out -a a,b -p 1,2,3", `--address/-a: "a,b": 2 addresses for 3 ports, want 1 address, or one for each port in --ports/-p`},
 		{"-i 2 -o out -a a,b,c -p 1,2", `--address/-a: "a,b,c": 3 addresses for 2 ports, want 1 address, or one for each port in --ports/-p`},
 		{"-i 2 -o out -a h:9001 -p 9001", `--address/-a: "h:9001": "h:9001" has a port in it, want "h" here and "9001" in --ports/-p`},
+		{"-i 2 -o out -a h -p 9001,9001", `--ports/-p: "9001,9001": port 9001 is given twice at h, want each port once at an address`},
+		{"-i 2 -o out -a ::1,0:0:0:0:0:0:0:1 -p 9001,9001", `--ports/-p: "9001,9001": port 9001 is given twice at 0:0:0:0:0:0:0:1, want each port once at an address`},
+		{"-i 2 -o out -a localhost,LOCALHOST -p 9001,9001", `--ports/-p: "9001,9001": port 9001 is given twice at LOCALHOST, want each port once at an address`},
 		{"-i 2 -o= -a h -p 9001", `--output/-o: "": empty, want a directory, such as -o downloads`},
 		{good + "--transport qiuc", `--transport: "qiuc": unknown transport, want tcp, tls, quic or tcp+zstd`},
 		{good + "--key k", `--key: with --transport tcp it would protect nothing, want tls or quic (or no key)`},

@@ -56,6 +56,15 @@ func isLabel(s string) bool {
 	return s != "" && len(s) <= 63 && strings.Trim(s, digits+letters+"_-") == "" && strings.Trim(s, "-") == s
 }
 
+// CanonicalHost is the one form that all spellings of an address have: ::1 and
+// 0:0:0:0:0:0:0:1, LOCALHOST and localhost. Names are not looked up.
+func CanonicalHost(host string) string {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().String()
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
 // parseHost checks one address and drops its brackets.
 func parseHost(s string) (string, error) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {

@@ -215,6 +215,17 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+func TestCanonicalHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1", "::ffff:127.0.0.1": "127.0.0.1", "0:0:0:0:0:0:0:1": "::1", "FE80::01%eth0": "fe80::1%eth0",
+		"LocalHost": "localhost", "alpha.example.": "alpha.example",
+	} {
+		if got := CanonicalHost(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestHost(t *testing.T) {
 	for in, want := range map[string]string{"": "", "0.0.0.0": "0.0.0.0", "[::]": "::", "localhost": "localhost"} {
 		got := "x"
