@@ -30,6 +30,7 @@ func TestParseFlags(t *testing.T) {
 		{"-i 2 -o out -a h -p 9001 9002", defaults(func(*Config) {})},
 		{"-i 2 -o out -a [::1],g -p 9001,9002", defaults(func(c *Config) { c.Addresses = []string{"::1", "g"} })},
 		{"-i 2 -o out -a ::1 -a g -p 9001,9002", defaults(func(c *Config) { c.Addresses = []string{"::1", "g"} })},
+		{"-i2 -oout -ah -p9001 9002", defaults(func(*Config) {})},
 		{"-i 2 -o out -a alpha,beta -p 9001,9001", defaults(func(c *Config) { c.Addresses, c.Ports = []string{"alpha", "beta"}, []int{9001, 9001} })},
 		{"-p 9001 9002 -r -i 2 -o out -a h --overwrite --wait 0 --streams 16 --limit 1.5MiB --report json --progress never --transport tls --key k --digest " + strings.ToUpper(hash),
 			defaults(func(c *Config) {

@@ -43,6 +43,9 @@ func (n *normaliser) word() {
 		return
 	}
 	f, value, attached := n.split(word)
+	if f == nil && n.near(word) == nil { // -alocalhost
+		f, value, attached = n.short(word)
+	}
 	switch {
 	case f == nil:
 		n.unknown(word)
@@ -87,29 +90,41 @@ func (n *normaliser) next() (string, bool) {
 
 func isFlag(word string) bool { return len(word) > 1 && word[0] == '-' }
 
-// split finds the flag that a word names, and the value that is attached to it
-// in any of the forms --ports=9001, -p=9001, -p9001.
+// split finds the flag that a word names without any doubt, and the value that
+// is attached to it in one of the forms --ports=9001, -p=9001, -p9001.
 func (n *normaliser) split(word string) (f *Flag, value string, attached bool) {
-	name, double := strings.CutPrefix(word[1:], "-")
+	name := strings.TrimPrefix(word[1:], "-")
 	name, value, attached = strings.Cut(name, "=")
 	if f := lookup(n.table, name); f != nil {
 		return f, value, attached
 	}
 	// -p9001: only what cannot be a misspelt long name.
-	body := word[1:]
-	if double || len(body) < 2 || !strings.ContainsRune(digits+"./\\", rune(body[1])) {
+	if len(word) < 3 || !strings.ContainsRune(digits+"./\\", rune(word[2])) {
 		return nil, "", false
 	}
-	if f := lookup(n.table, body[:1]); f != nil && !f.isSwitch() {
-		return f, body[1:], true
+	return n.short(word)
+}
+
+// short reads a word as a short flag with its value attached.
+func (n *normaliser) short(word string) (f *Flag, value string, attached bool) {
+	if len(word) < 3 || word[1] == '-' {
+		return nil, "", false
+	}
+	if f := lookup(n.table, word[1:2]); f != nil && !f.isSwitch() {
+		return f, word[2:], true
 	}
 	return nil, "", false
 }
 
-func (n *normaliser) unknown(word string) {
+// near is the flag that a misspelt word may have meant; nil if there is none.
+func (n *normaliser) near(word string) *Flag {
 	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	return closest(n.table, name)
+}
+
+func (n *normaliser) unknown(word string) {
 	e := &Error{Value: word, Reason: "unknown flag"}
-	if f := closest(n.table, name); f != nil {
+	if f := n.near(word); f != nil {
 		e.Reason += ", did you mean " + f.spelled() + "?"
 	}
 	n.fail(e)
