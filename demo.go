@@ -33,8 +33,24 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return demonstrate(ctx, folder, 1, stdout, stderr)
+	if err = demonstrate(ctx, folder, 1, stdout, stderr); err == nil {
+		return nil
+	}
+	if left := os.RemoveAll(folder); left != nil {
+		err = errors.Join(err, left)
+	} else if ctx.Err() != nil {
+		return errDemoInterrupted{} // there is nothing for the client's -r to go on from
+	}
+	return err
 }
+
+// errDemoInterrupted is the end of a demo by Ctrl-C.
+type errDemoInterrupted struct{}
+
+func (errDemoInterrupted) Error() string {
+	return "the demo was interrupted, and nothing of it is left"
+}
+func (errDemoInterrupted) Unwrap() error { return context.Canceled }
 
 // demonstrate is the demo in a folder, with servers so many times as fast.
 func demonstrate(ctx context.Context, folder string, faster int64, stdout, stderr io.Writer) error {

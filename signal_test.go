@@ -128,6 +128,22 @@ func TestSignalInterruptsClient(t *testing.T) {
 	}
 }
 
+// An interrupted demo leaves nothing behind, and so nothing to go on from.
+func TestSignalInterruptsDemo(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	p := start(t, "braid", "demo")
+	p.until(t, "): connected")
+	p.signal(t, syscall.SIGINT)
+	p.until(t, "braid: the demo was interrupted, and nothing of it is left")
+	if code := p.end(t); code != codeInterrupted {
+		t.Errorf("exit code %d, want %d", code, codeInterrupted)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // TestSecondSignalKills sends the second signal until it has been taken: the
 // program gives up its handler a moment after it has noticed the first one.
 func TestSecondSignalKills(t *testing.T) {
