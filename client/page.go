@@ -19,6 +19,9 @@ func checkPage(path, output string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return errors.New("is a folder, want the name of a file")
 	}
+	if holds(path, output) {
+		return errors.New("will be a folder, that of --output/-o or one above it, want the name of a file")
+	}
 	info, err := os.Stat(folder)
 	switch {
 	case err == nil && info.IsDir():
@@ -31,6 +34,14 @@ func checkPage(path, output string) error {
 		return fmt.Errorf("there is no folder %s, want one that is there", folder)
 	}
 	return err
+}
+
+// holds reports whether path is folder, or a folder above it, by their names.
+func holds(path, folder string) bool {
+	above, errAbove := filepath.Abs(path)
+	below, errBelow := filepath.Abs(folder)
+	way, err := filepath.Rel(above, below)
+	return errors.Join(errAbove, errBelow, err) == nil && filepath.IsLocal(way)
 }
 
 // page writes what --html asks for, and returns how the run has ended: err, or

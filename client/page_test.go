@@ -132,3 +132,25 @@ func TestPageFlag(t *testing.T) {
 		}
 	}
 }
+
+// The output directory and what is above it are still missing, but will be no files.
+func TestPageFlagNamesAFolderToBe(t *testing.T) {
+	t.Chdir(t.TempDir())
+	output := filepath.Join("above", "out")
+	whole, err := filepath.Abs(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{output, "above", filepath.Join(".", "above") + string(filepath.Separator), whole, filepath.Join(output, "..")} {
+		_, err := client.ParseFlags([]string{"-i", "1", "-o", output, "-a", "h", "-p", "1", "--html", path}, []string{"tcp"})
+		var e *flags.Error
+		if !errors.As(err, &e) || e.Reason != "will be a folder, that of --output/-o or one above it, want the name of a file" {
+			t.Errorf("%q: got %v", path, err)
+		}
+	}
+	for _, path := range []string{"out", "abov", filepath.Join(output, "out")} {
+		if _, err := client.ParseFlags([]string{"-i", "1", "-o", output, "-a", "h", "-p", "1", "--html", path}, []string{"tcp"}); err != nil {
+			t.Errorf("%q: got %v", path, err)
+		}
+	}
+}
