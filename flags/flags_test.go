@@ -246,6 +246,17 @@ func TestErrorKeepsSecrets(t *testing.T) {
 	}
 }
 
+// A word that is nothing, as "$port" may be, does not vanish between the others.
+func TestEmptyWords(t *testing.T) {
+	const want = `--ports/-p: "": empty word in the list, want values with commas or blanks between them`
+	for _, args := range [][]string{{"-p", "9001", ""}, {"-p", "", "9001"}, {"-p=", "9001"}, {"-p", "9001", " ", "9002"}} {
+		var v values
+		if err := testSet(&v).Parse(append(args, "-i", "2")); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", args, err, want)
+		}
+	}
+}
+
 func TestErrorIsShort(t *testing.T) {
 	var v values
 	err := testSet(&v).Parse([]string{"-i", strings.Repeat("é\n", 4000)})

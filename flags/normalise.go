@@ -64,12 +64,23 @@ func (n *normaliser) word() {
 			return
 		}
 	}
-	for f.Words && len(n.rest) > 0 && !strings.HasPrefix(n.rest[0], "-") {
-		value += " " + n.rest[0]
-		n.rest = n.rest[1:]
+	if f.Words {
+		value = n.words(f, value)
 	}
 	n.out = append(n.out, "--"+f.Long+"="+value)
 	n.last = f
+}
+
+// words adds the bare words that follow to a value.
+func (n *normaliser) words(f *Flag, value string) string {
+	for len(n.rest) > 0 && !strings.HasPrefix(n.rest[0], "-") {
+		if blank(value) || blank(n.rest[0]) {
+			n.fail(&Error{Flag: f.spelled(), Reason: "empty word in the list, want values with commas or blanks between them"})
+		}
+		value += " " + n.rest[0]
+		n.rest = n.rest[1:]
+	}
+	return value
 }
 
 // next takes the next word as a value, unless it is a flag of ours. A dash
@@ -89,6 +100,8 @@ func (n *normaliser) next() (string, bool) {
 }
 
 func isFlag(word string) bool { return len(word) > 1 && word[0] == '-' }
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // split finds the flag that a word names without any doubt, and the value that
 // is attached to it in one of the forms --ports=9001, -p=9001, -p9001.
