@@ -72,9 +72,11 @@ func checkLine(table []Flag, source, name, value string) error {
 		return nil
 	default:
 		e.Reason = "unknown name, want lines of \"long-name value\" such as \"interval 2\""
-		bare := strings.TrimLeft(name, "-")
-		bare, _, _ = strings.Cut(bare, "=")
-		if f := closest(table, bare); f != nil {
+		word, _, equals := strings.Cut(name, "=")
+		if equals {
+			e.Value = word + "=" // what follows may be a secret
+		}
+		if f := closest(table, strings.TrimLeft(word, "-")); f != nil {
 			e.Reason += "; did you mean " + f.Long + "?"
 		}
 	}

@@ -103,11 +103,11 @@ func TestErrors(t *testing.T) {
 		{"-i 2 --prots 9001", `"--prots": unknown flag, did you mean --ports/-p?` + help},
 		{"-i 2 -port 9001", `"-port": unknown flag, did you mean --ports/-p?` + help},
 		{"-i 2 -prots", `"-prots": unknown flag, did you mean --ports/-p?` + help},
-		{"-i 2 -port=9001", `"-port=9001": unknown flag, did you mean --ports/-p?` + help},
+		{"-i 2 -port=9001", `"-port": unknown flag, did you mean --ports/-p?` + help},
 		{"-i 2 -pnine", `--ports/-p: "nine": "nine" is no port, want ports from 1 to 65535 such as 9001,9002 or 9001-9004`},
 		{"-i 2 -ry", `"-ry": unknown flag` + help},
 		{"-i 2 --fx", `"--fx": unknown flag` + help},
-		{"-i 2 --conns=3", `"--conns=3": unknown flag` + help},
+		{"-i 2 --conns=3", `"--conns": unknown flag` + help},
 		{"-i 2 -x", `"-x": unknown flag` + help},
 		{"-i 2 ---interval 2", `"---interval": unknown flag, did you mean --interval/-i?` + help},
 		{"-i 2 -p -1", `--ports/-p: "-1": "-1" is no port, want ports from 1 to 65535 such as 9001,9002 or 9001-9004`},
@@ -185,7 +185,7 @@ func TestConfigFile(t *testing.T) {
 func TestConfigFileErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"interval 2\nintervall 3", `file PATH line 2: "intervall": unknown name, want lines of "long-name value" such as "interval 2"; did you mean interval?`},
-		{"interval=2", `file PATH line 1: "interval=2": unknown name, want lines of "long-name value" such as "interval 2"; did you mean interval?`},
+		{"interval=2", `file PATH line 1: "interval=": unknown name, want lines of "long-name value" such as "interval 2"; did you mean interval?`},
 		{"BRAID_INTERVAL 2", `file PATH line 1: "BRAID_INTERVAL": unknown name, want lines of "long-name value" such as "interval 2"`},
 		{"i 2", `file PATH line 1: "i": short names are not read from a config file, write interval`},
 		{"interval", `file PATH line 1: "interval": needs a value: interval SECONDS`},
@@ -243,6 +243,18 @@ func TestErrorKeepsSecrets(t *testing.T) {
 	}
 	if got := set.Errorf("key", "is of no use").Error(); got != "--key: is of no use" {
 		t.Errorf("got %q", got)
+	}
+	conf := config(t, "--key=hunter2")
+	for args, want := range map[string]string{
+		"--key my hunter2":   "--key: a stray word follows its value, want one word; blanks in it go into quotes",
+		"--key=my hunter2":   "--key: a stray word follows its value, want one word; blanks in it go into quotes",
+		"--kye=hunter2":      `"--kye": unknown flag, did you mean --key?; braid test --help lists the flags`,
+		"--password=hunter2": `"--password": unknown flag; braid test --help lists the flags`,
+		"--config=" + conf:   "file " + conf + ` line 1: "--key=": unknown name, want lines of "long-name value" such as "interval 2"; did you mean key?`,
+	} {
+		if err := set.Parse(append(strings.Fields(args), "-i", "2")); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", args, err, want)
+		}
 	}
 }
 

@@ -136,7 +136,8 @@ func (n *normaliser) near(word string) *Flag {
 }
 
 func (n *normaliser) unknown(word string) {
-	e := &Error{Value: word, Reason: "unknown flag"}
+	name, _, _ := strings.Cut(word, "=") // the value may be a secret: --kye=hunter2
+	e := &Error{Value: name, Reason: "unknown flag"}
 	if f := n.near(word); f != nil {
 		e.Reason += ", did you mean " + f.spelled() + "?"
 	}
@@ -145,7 +146,9 @@ func (n *normaliser) unknown(word string) {
 
 func (n *normaliser) stray(word string) {
 	e := &Error{Value: word, Reason: "stray word, every value follows a flag"}
-	if f := n.last; f != nil && f.List {
+	if f := n.last; f != nil && f.Secret { // --key my secret
+		e = &Error{Flag: f.spelled(), Missing: true, Reason: "a stray word follows its value, want one word; blanks in it go into quotes"}
+	} else if f != nil && f.List {
 		e.Reason += "; several values of " + f.spelled() + " are given with commas"
 	} else if f != nil && f.isSwitch() {
 		e.Reason += " and " + f.spelled() + " takes none"
