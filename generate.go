@@ -21,7 +21,7 @@ func commands(transports []string) []flags.Command {
 		{Name: string(modeMan), Help: "print the manual page, or that of a mode", Words: []string{string(modeServer), string(modeClient)}, Optional: true},
 		{Name: string(modeVersion), Help: "print name, version, Go version and system"},
 		{Name: string(modeHelp), Help: "show the usage text, or with a mode that mode's flags",
-			Words: []string{string(modeServer), string(modeClient), string(modeDemo), string(modeKeygen), string(modeCompletion), string(modeMan), string(modeVersion)}, Optional: true},
+			Words: modeNames(), Optional: true},
 	}
 }
 
@@ -68,10 +68,8 @@ func manual(w io.Writer, transports, args []string) error {
 
 // oneWord is the word that args hold, one of known, or empty where there is none.
 func oneWord(m mode, text string, args, known []string) (string, error) {
-	for _, a := range args {
-		if a == "-h" || a == "--help" {
-			return "", &flags.ErrHelp{Text: text}
-		}
+	if asksHelp(args) {
+		return "", &flags.ErrHelp{Text: text}
 	}
 	if len(args) == 0 {
 		return "", nil

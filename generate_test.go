@@ -55,6 +55,20 @@ func askShell(t *testing.T, shell, lines string, args ...string) string {
 // PowerShell and zsh a list, in bash a line. The second group is the mode.
 var ofMode = regexp.MustCompile(`(?m)^(complete .*__fish_seen_subcommand_from |\t|        ')([a-z]+)(?:' (?:-s . )?-l .*$|\) COMPREPLY.*$|\)\n\t\t_arguments(?:.*\n)+?\t\t;;$|' = @\(\n(?:.*\n)*?        \)$)`)
 
+// The texts know every mode.
+func TestModesAreListed(t *testing.T) {
+	var names []string
+	for _, c := range commands(transport.Builtin().Names()) {
+		names = append(names, c.Name)
+		if !regexp.MustCompile(`(?m)^  ` + c.Name + `\b`).MatchString(usage) {
+			t.Errorf("the usage text has no mode %s", c.Name)
+		}
+	}
+	if !slices.Equal(names, modeNames()) {
+		t.Errorf("completion and manual have the modes %v, want %v", names, modeNames())
+	}
+}
+
 // Every mode, every flag and every value is in every script, so that they cannot drift.
 func TestCompletionIsWhole(t *testing.T) {
 	names := transport.Builtin().Names()

@@ -159,43 +159,39 @@ func warn(text string) { fmt.Fprintf(os.Stderr, "braid: %s\n", oneLine(text)) }
 
 // help prints the usage text of the program, or of the mode that args name.
 func help(registry *transport.Registry, args []string) error {
-	text := usage
-	if len(args) > 0 {
-		askHelp := []string{"--help"}
-		var err error
-		switch mode(args[0]) {
-		case modeServer:
-			_, err = server.ParseFlags(askHelp, registry.Names())
-		case modeClient:
-			_, err = client.ParseFlags(askHelp, registry.Names())
-		case modeDemo:
-			text = demoUsage
-		case modeKeygen:
-			text = keygenUsage
-		case modeVersion:
-			text = versionUsage
-		case modeCompletion:
-			text = completionUsage
-		case modeMan:
-			text = manUsage
-		case modeHelp, "-h", "--help":
-		default:
-			return &flags.Error{Flag: "help", Value: args[0], Reason: "unknown mode, want server, client, demo, keygen or version"}
-		}
-		if err != nil {
-			return err
-		}
+	word, err := oneWord(modeHelp, usage, args, modeNames())
+	if err != nil {
+		return err
 	}
-	_, err := io.WriteString(os.Stdout, text)
+	askHelp := []string{"--help"}
+	text := usage
+	switch mode(word) {
+	case modeServer:
+		_, err = server.ParseFlags(askHelp, registry.Names())
+	case modeClient:
+		_, err = client.ParseFlags(askHelp, registry.Names())
+	case modeDemo:
+		text = demoUsage
+	case modeKeygen:
+		text = keygenUsage
+	case modeVersion:
+		text = versionUsage
+	case modeCompletion:
+		text = completionUsage
+	case modeMan:
+		text = manUsage
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(os.Stdout, text)
 	return err
 }
 
 // noArguments is for modes without flags.
 func noArguments(m mode, text string, args []string) error {
-	for _, a := range args {
-		if a == "-h" || a == "--help" {
-			return &flags.ErrHelp{Text: text}
-		}
+	if asksHelp(args) {
+		return &flags.ErrHelp{Text: text}
 	}
 	if len(args) > 0 {
 		return &flags.Error{Value: args[0], Reason: fmt.Sprintf("braid %s takes no flags and no words", m)}

@@ -21,13 +21,36 @@ const (
 	modeHelp       mode = "help"
 )
 
+// modeNames lists all modes.
+func modeNames() []string {
+	var names []string
+	for _, m := range []mode{modeServer, modeClient, modeDemo, modeKeygen, modeCompletion, modeMan, modeVersion, modeHelp} {
+		names = append(names, string(m))
+	}
+	return names
+}
+
 // modeEnv is the environment variable that names the mode when nothing else does.
 const modeEnv = "BRAID_MODE"
 
 // chooseMode finds the mode: by the first word, by --mode, by the name of the
 // program, by the environment, in this order. It returns the arguments that
-// are left for the mode. The error is an *errNoMode where nothing names one.
+// are left for the mode. The error is an *errNoMode where nothing names one. Who
+// asks for help gets it, whatever is wrong with the mode.
 func chooseMode(argv []string, env string) (mode, []string, error) {
+	m, args, err := findMode(argv, env)
+	if err != nil && asksHelp(argv) {
+		return modeHelp, nil, nil
+	}
+	return m, args, err
+}
+
+// asksHelp is for command lines that no table of flags reads.
+func asksHelp(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" })
+}
+
+func findMode(argv []string, env string) (mode, []string, error) {
 	var name string
 	var args []string
 	if len(argv) > 0 {
@@ -53,8 +76,6 @@ func chooseMode(argv []string, env string) (mode, []string, error) {
 	case env != "":
 		m, err := parseMode(modeEnv, env)
 		return m, args, err
-	case slices.Contains(args, "-h") || slices.Contains(args, "--help"):
-		return modeHelp, nil, nil
 	}
 	e := &errNoMode{}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -65,10 +86,10 @@ func chooseMode(argv []string, env string) (mode, []string, error) {
 
 // modeOfWord is the mode that a first word names, or empty.
 func modeOfWord(word string) mode {
-	switch m := mode(word); m {
-	case modeServer, modeClient, modeDemo, modeKeygen, modeCompletion, modeMan, modeVersion, modeHelp:
-		return m
-	case "--version":
+	switch {
+	case slices.Contains(modeNames(), word):
+		return mode(word)
+	case word == "--version":
 		return modeVersion
 	}
 	return ""
@@ -126,7 +147,7 @@ type errNoMode struct{ word string }
 
 func (e *errNoMode) Error() string {
 	if e.word != "" {
-		return "unknown mode " + strings.TrimSpace(oneLine(e.word)) + ", want server, client, demo, keygen, version or help"
+		return "unknown mode " + strings.TrimSpace(oneLine(e.word)) + ", want " + flags.Either(modeNames())
 	}
 	return "no mode, want server or client as the first word"
 }

@@ -50,7 +50,7 @@ func Switch(p *bool) func([]string) error {
 func Word(p *string, words ...string) func([]string) error {
 	return func(values []string) error {
 		if !slices.Contains(words, values[0]) {
-			return errorf("want %s", either(words))
+			return errorf("want %s", Either(words))
 		}
 		*p = values[0]
 		return nil
@@ -61,7 +61,7 @@ func Word(p *string, words ...string) func([]string) error {
 func Transport(p *string, known []string) func([]string) error {
 	return func(values []string) error {
 		if !slices.Contains(known, values[0]) {
-			return errorf("unknown transport, want %s", either(known))
+			return errorf("unknown transport, want %s", Either(known))
 		}
 		*p = values[0]
 		return nil
@@ -203,8 +203,8 @@ func Digest(p *string) func([]string) error {
 	}
 }
 
-// either lists words as "a, b or c".
-func either(words []string) string {
+// Either lists words as "a, b or c".
+func Either(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
