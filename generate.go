@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"braid/client"
@@ -74,14 +75,12 @@ func oneWord(m mode, text string, args, known []string) (string, error) {
 	if len(args) == 0 {
 		return "", nil
 	}
-	for _, k := range known {
-		if args[0] == k && len(args) == 1 {
-			return k, nil
-		}
+	want := "want one of " + strings.Join(known, ", ")
+	if !slices.Contains(known, args[0]) {
+		return "", &flags.Error{Flag: string(m), Value: args[0], Reason: want}
 	}
-	wrong := args[min(1, len(args)-1)]
 	if len(args) > 1 {
-		return "", &flags.Error{Flag: string(m), Value: wrong, Reason: "stray word, want one of " + strings.Join(known, ", ")}
+		return "", &flags.Error{Flag: string(m), Value: args[1], Reason: "stray word, " + want}
 	}
-	return "", &flags.Error{Flag: string(m), Value: wrong, Reason: "want one of " + strings.Join(known, ", ")}
+	return args[0], nil
 }

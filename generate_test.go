@@ -254,6 +254,7 @@ func TestCompletionAndManualArguments(t *testing.T) {
 	}{
 		{completionTo, nil, "completion: no shell, want bash, zsh, fish, powershell"},
 		{completionTo, []string{"tcsh"}, `completion: "tcsh": want one of bash, zsh, fish, powershell`},
+		{completionTo, []string{"fishy", "bash"}, `completion: "fishy": want one of bash, zsh, fish, powershell`},
 		{completionTo, []string{"bash", "zsh"}, `completion: "zsh": stray word, want one of bash, zsh, fish, powershell`},
 		{manualTo, []string{"demo"}, `man: "demo": want one of server, client`},
 		{manualTo, nil, ""},
