@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -78,12 +79,8 @@ func (c *Config) check(set *flags.Set) error {
 	if n := len(c.Limits); n > 1 && n != c.Servers {
 		return set.Errorf("limit", "%d limits for %d servers, want 1 limit, or one for each server", n, c.Servers)
 	}
-	if _, port, err := net.SplitHostPort(c.Metrics); err == nil {
-		for i, p := range c.Ports {
-			if port == strconv.Itoa(p) {
-				return set.Errorf("metrics", "port %s is that of server %d in --ports/-p, want another one", port, i+1)
-			}
-		}
+	if i := c.metricsTaken(); i >= 0 {
+		return set.Errorf("metrics", "port %d is that of server %d in --ports/-p, want another one", c.Ports[i], i+1)
 	}
 	for _, path := range c.Files {
 		if err := readable(path); err != nil {
@@ -93,6 +90,26 @@ func (c *Config) check(set *flags.Set) error {
 		}
 	}
 	return nil
+}
+
+// metricsTaken is the index of the server that listens where --metrics is to; -1 if none does.
+func (c *Config) metricsTaken() int {
+	host, port, err := net.SplitHostPort(c.Metrics)
+	if err != nil || strings.HasPrefix(c.Transport, "quic") || !meet(host, c.Bind) { // quic's ports are those of UDP
+		return -1
+	}
+	return slices.IndexFunc(c.Ports, func(p int) bool { return port == strconv.Itoa(p) })
+}
+
+// meet reports whether two addresses to listen on have one in common.
+func meet(a, b string) bool {
+	return isAll(a) || isAll(b) || flags.CanonicalHost(a) == flags.CanonicalHost(b)
+}
+
+// isAll holds of every address of the machine.
+func isAll(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 // readable tells why a file cannot be served; nil if it can.

@@ -239,12 +239,25 @@ func TestMetricsAddressInUse(t *testing.T) {
 
 func TestMetricsPortOfAServer(t *testing.T) {
 	files(t)
-	_, err := ParseFlags(strings.Fields("-i 2 -n 2 -f a -p 9001 9002 --metrics :9002"), transports)
-	if want := `--metrics: ":9002": port 9002 is that of server 2 in --ports/-p, want another one`; err == nil || err.Error() != want {
-		t.Errorf("got %v", err)
-	}
-	cfg, err := ParseFlags(strings.Fields("-i 2 -n 2 -f a -p 9001 9002 --metrics :9003"), transports)
-	if err != nil || cfg.Metrics != ":9003" {
-		t.Errorf("got %q, %v", cfg.Metrics, err)
+	for args, taken := range map[string]bool{
+		"--metrics :9002":                                 true,
+		"--metrics :9003":                                 false,
+		"--metrics 127.0.0.1:9002":                        true,
+		"--metrics 0.0.0.0:9002 --bind 127.0.0.1":         true,
+		"--metrics [::1]:9002 --bind 0:0:0:0:0:0:0:1":     true,
+		"--metrics LocalHost:9002 --bind localhost":       true,
+		"--metrics 127.0.0.1:9002 --bind 192.168.1.20":    false,
+		"--metrics :9002 --transport quic":                false,
+		"--metrics :9002 --transport tcp+zstd":            true,
+		"--metrics :9003 --transport tls --bind 10.0.0.1": false,
+	} {
+		cfg, err := ParseFlags(strings.Fields("-i 2 -n 2 -f a -p 9001 9002 "+args), transports)
+		if !taken && (err != nil || cfg.Metrics == "") {
+			t.Errorf("%s: got %q, %v", args, cfg.Metrics, err)
+		}
+		const want = "port 9002 is that of server 2 in --ports/-p, want another one"
+		if taken && (err == nil || !strings.HasPrefix(err.Error(), "--metrics: ") || !strings.HasSuffix(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %s", args, err, want)
+		}
 	}
 }
