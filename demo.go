@@ -8,6 +8,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +20,13 @@ import (
 	"braid/transport"
 )
 
-// What the demo shows: limits in bytes/s, the server that is shut down, and
-// the share of the file at which that happens.
+// demoLimits are those of the demo's servers, one for each, in bytes/s.
+var demoLimits = []int64{150e3, 250e3, 350e3, 450e3}
+
+// What else the demo shows: the server that is shut down, and the share of the
+// file at which that happens.
 const (
+	demoHost     = "127.0.0.1"
 	demoName     = "braid-demo.avi"
 	demoFalls    = 3
 	demoMidway   = 0.4
@@ -61,7 +68,11 @@ func demonstrate(ctx context.Context, folder string, faster int64, stdout, stder
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(stdout, "\n* "+format+"\n", args...) }
-	say("A video of %d bytes is made. Four virtual servers hold a copy each, as fast as 150, 250, 350 and 450 kB/s.", size)
+	var speeds []string
+	for _, limit := range demoLimits {
+		speeds = append(speeds, strconv.FormatInt(limit/1000, 10))
+	}
+	say("A video of %d bytes is made. %d virtual servers hold a copy each, as fast as %s kB/s.", size, len(speeds), strings.Join(speeds, ", "))
 
 	carrier, err := transport.Builtin().New(transport.TCP.Name, transport.Options{})
 	if err != nil {
@@ -80,7 +91,7 @@ func demonstrate(ctx context.Context, folder string, faster int64, stdout, stder
 	}}
 	err = client.Run(ctx, client.Config{
 		Interval: demoInterval, Output: folder, Ports: servers.ports,
-		Addresses: []string{"127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		Addresses: slices.Repeat([]string{demoHost}, len(demoLimits)),
 		Wait:      time.Minute, Report: "text", Progress: "never",
 	}, client.Env{
 		Stdout: stdout, Stderr: stderr, Transport: midway,
@@ -119,9 +130,9 @@ type demoServers struct {
 	ended   chan error
 }
 
-// startDemoServers starts the four servers and waits until they are alive.
+// startDemoServers starts the servers and waits until they are alive.
 func startDemoServers(ctx context.Context, file string, faster int64, carrier transport.Transport, stdout, stderr io.Writer) (*demoServers, error) {
-	ports, err := freePorts(4)
+	ports, err := freePorts(len(demoLimits))
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +142,11 @@ func startDemoServers(ctx context.Context, file string, faster int64, carrier tr
 	d := &demoServers{ports: ports, console: console, cancel: cancel, ended: make(chan error, 1)}
 	cfg := server.Config{
 		Interval: time.Hour, // one status block, at the start
-		Servers:  4, Files: []string{file, file, file, file}, Ports: ports, Bind: "127.0.0.1",
-		Limits: []int64{150e3 * faster, 250e3 * faster, 350e3 * faster, 450e3 * faster}, MaxConns: 64, Report: "text",
+		Servers:  len(demoLimits), Files: slices.Repeat([]string{file}, len(demoLimits)), Ports: ports, Bind: demoHost,
+		MaxConns: 64, Report: "text",
+	}
+	for _, limit := range demoLimits {
+		cfg.Limits = append(cfg.Limits, limit*faster)
 	}
 	go func() {
 		d.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: stderr, Transport: carrier})
@@ -164,7 +178,7 @@ func (d *demoServers) stop() {
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", net.JoinHostPort(demoHost, "0"))
 		if err != nil {
 			return nil, err
 		}
