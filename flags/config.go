@@ -37,10 +37,7 @@ func parseConfig(table []Flag, path string, source *string, r io.Reader, set fun
 			return &Error{Source: *source, Value: name, Reason: err.Error()}
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return &Error{Flag: configFlag.spelled(), Value: path, Reason: reason(err).Error()}
-	}
-	return nil
+	return lines.Err()
 }
 
 // splitLine returns an empty name for a line that says nothing.

@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,12 +67,15 @@ func quote(v string) string {
 	return fmt.Sprintf("%q…", v[:end])
 }
 
-// reason is what the system says about a file, without the file's name, which
-// the error shows as its value.
+// reason is what the system says about a config file, without the file's name,
+// which the error shows as its value.
 func reason(err error) error {
+	if errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("has a line of more than %d bytes, want lines of \"long-name value\"", maxConfigLine)
+	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return fmt.Errorf("cannot be read: %w", err)
+	return fmt.Errorf("cannot be read (%w), want a file that is there and readable", err)
 }

@@ -77,7 +77,7 @@ func Ports(p *[]int, distinct bool) func([]string) error {
 					return errorf("port %d is given twice, want each port once", port)
 				}
 				if len(ports) == maxPorts {
-					return errorf("more than %d ports", maxPorts)
+					return errorf("more than %d ports, want no more than that", maxPorts)
 				}
 				seen[port] = true
 				ports = append(ports, port)

@@ -195,8 +195,11 @@ func parseSize(s string) (int64, error) {
 // Digest takes a BLAKE3 hash in hex, and gives it in lower case.
 func Digest(p *string) func([]string) error {
 	return func(values []string) error {
-		if b, err := hex.DecodeString(values[0]); err != nil || len(b) != 32 {
-			return errorf("%d characters, want the 64 hex digits that b3sum prints", len(values[0]))
+		if n := len(values[0]); n != 64 {
+			return errorf("%d characters, want the 64 hex digits that b3sum prints", n)
+		}
+		if _, err := hex.DecodeString(values[0]); err != nil {
+			return errorf("not only digits and a to f, want the 64 hex digits that b3sum prints")
 		}
 		*p = strings.ToLower(values[0])
 		return nil

@@ -56,6 +56,14 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+func TestTooManyPorts(t *testing.T) {
+	var got []int
+	err := Ports(&got, false)([]string{"1-65535,1"})
+	if err == nil || err.Error() != "more than 65535 ports, want no more than that" || got != nil {
+		t.Errorf("got %d ports, %v", len(got), err)
+	}
+}
+
 func TestSize(t *testing.T) {
 	for in, want := range map[string]int64{
 		"1": 1, "300000": 300000, "300kB": 300000, "2MB": 2e6, "1GB": 1e9, "1TB": 1e12,
@@ -146,8 +154,12 @@ func TestDigest(t *testing.T) {
 	if err := Digest(&got)([]string{in}); err != nil || got != strings.ToLower(in) {
 		t.Errorf("got %q, %v", got, err)
 	}
-	for _, in := range []string{"", in[1:], in + "0", in[1:] + "g", in + "\n"} {
-		if err := Digest(&got)([]string{in}); err == nil || !strings.Contains(err.Error(), "64 hex digits") {
+	const want = "want the 64 hex digits that b3sum prints"
+	for in, what := range map[string]string{
+		"": "0 characters, ", in[1:]: "63 characters, ", in + "0": "65 characters, ", in + "\n": "65 characters, ",
+		in[1:] + "g": "not only digits and a to f, ",
+	} {
+		if err := Digest(&got)([]string{in}); err == nil || err.Error() != what+want {
 			t.Errorf("%q: got %v", in, err)
 		}
 	}
