@@ -3,6 +3,7 @@ package transport
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,13 @@ import (
 // tlsPiece is how much is encrypted before it is written, in bytes: four
 // records in one system call.
 const tlsPiece = 64 << 10
+
+// corkFull is how many bytes may wait in a cork before it takes no more: what a Write has left
+// behind, and answers to thousands of key updates.
+const corkFull = 4 * tlsPiece
+
+// errCorkFull is no timeout: nobody should try again.
+var errCorkFull = errors.New("tls: the other side asks for answers and does not read them")
 
 // tlsConn is a tls.Conn that a write deadline does not break: crypto/tls
 // writes into a cork, and the bytes wait there until they can go out.
@@ -127,10 +135,14 @@ type cork struct {
 
 func (k *cork) Read(p []byte) (int, error) { return k.in.Read(p) }
 
-// Write never fails by a deadline, which would end the TLS session.
+// Write never fails by a deadline, which would end the TLS session. It fails when too much waits:
+// crypto/tls answers a peer's key updates from inside Read, whatever has become of our own writes.
 func (k *cork) Write(p []byte) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if len(k.out.rest) > corkFull {
+		return 0, errCorkFull
+	}
 	k.out.rest = append(k.out.rest, p...)
 	if !k.held {
 		if err := k.out.flush(); err != nil && !isTimeout(err) {
