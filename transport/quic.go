@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -312,15 +313,27 @@ func firstStream(ctx context.Context, conn *quic.Conn) (*quic.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	end, _ := ctx.Deadline()
-	stream.SetReadDeadline(end)
-	var first [1]byte
-	if _, err := stream.Read(first[:]); err != nil && first[0] != streamOpen {
+	if err := readOpen(ctx, stream); err != nil {
 		return nil, err
 	}
-	if first[0] != streamOpen {
-		return nil, errors.New("no stream of ours: first byte " + strconv.Itoa(int(first[0])))
-	}
-	stream.SetReadDeadline(time.Time{})
 	return stream, nil
+}
+
+// readOpen reads the first byte of a stream. A stream that has been accepted need not have one.
+func readOpen(ctx context.Context, stream interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
+}) error {
+	stop := context.AfterFunc(ctx, func() { stream.SetReadDeadline(time.Unix(1, 0)) })
+	var first [1]byte
+	_, err := io.ReadFull(stream, first[:])
+	switch {
+	case !stop():
+		return ctx.Err()
+	case err != nil:
+		return err
+	case first[0] != streamOpen:
+		return errors.New("no stream of ours: first byte " + strconv.Itoa(int(first[0])))
+	}
+	return nil
 }

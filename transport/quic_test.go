@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -223,4 +224,39 @@ func TestOldPortIsTakenOver(t *testing.T) {
 		t.Fatalf("the new listener: %v", err)
 	}
 	d.Close()
+}
+
+// TestFirstByteIsNotAwaitedForEver: a stream that says nothing ends with the listener, or in time.
+func TestFirstByteIsNotAwaitedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent, client := net.Pipe()
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), unreadyLimit)
+		if err := readOpen(ctx, silent); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("in time: %v", err)
+		}
+		cancel()
+		silent.SetReadDeadline(time.Time{})
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if err := readOpen(ctx, silent); !errors.Is(err, context.Canceled) {
+			t.Errorf("at the end: %v", err)
+		}
+	})
+}
+
+// TestFirstByte: only ours is taken, and a later cancellation means nothing to the stream.
+func TestFirstByte(t *testing.T) {
+	for first, good := range map[byte]bool{streamOpen: true, 'G': false} {
+		stream, client := net.Pipe()
+		go client.Write([]byte{first, 'x'})
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := readOpen(ctx, stream); (err == nil) != good {
+			t.Errorf("first byte %d: %v", first, err)
+		}
+		cancel()
+		if _, err := io.ReadFull(stream, make([]byte, 1)); err != nil {
+			t.Errorf("after the byte %d: %v", first, err)
+		}
+	}
 }
