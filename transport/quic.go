@@ -25,14 +25,22 @@ var QUIC = Driver{Name: "quic", New: func(o Options) (Transport, error) {
 	return newQUIC(id, o.Warn), nil
 }}
 
-// quicConfig: windows that let 1 Gbit/s flow over a round trip of 100 ms
-// (12.5 MB), reached by quic-go's own tuning, so that a short link holds less memory.
-func quicConfig() *quic.Config {
+// Receive windows, in bytes: what a connection may hold for its reader, first and at most. A client's let 1 Gbit/s
+// flow over a round trip of 100 ms (12.5 MB); they are reached by quic-go's own tuning, so that a short link
+// holds less memory. A server hears requests, and holds no more for a client that makes it look away.
+const (
+	clientWindow    = 1 << 20
+	maxClientWindow = 16 << 20
+	serverWindow    = 256 << 10
+)
+
+// quicConfig is for connections whose one stream has these windows. The connection's own is larger by half.
+func quicConfig(window, maxWindow uint64) *quic.Config {
 	return &quic.Config{
-		InitialStreamReceiveWindow:     1 << 20,
-		MaxStreamReceiveWindow:         16 << 20,
-		InitialConnectionReceiveWindow: 3 << 19,
-		MaxConnectionReceiveWindow:     24 << 20,
+		InitialStreamReceiveWindow:     window,
+		MaxStreamReceiveWindow:         maxWindow,
+		InitialConnectionReceiveWindow: window / 2 * 3,
+		MaxConnectionReceiveWindow:     maxWindow / 2 * 3,
 		MaxIncomingStreams:             1, // linger counts on it
 		MaxIncomingUniStreams:          -1,
 		MaxIdleTimeout:                 45 * time.Second,
@@ -133,7 +141,7 @@ func (t *quicTransport) dialAddress(ctx context.Context, addr *net.UDPAddr) (net
 		return nil, err
 	}
 	socket := t.newSocket(udp)
-	conn, err := socket.quic.Dial(ctx, addr, t.identity.client(), quicConfig())
+	conn, err := socket.quic.Dial(ctx, addr, t.identity.client(), quicConfig(clientWindow, maxClientWindow))
 	if err != nil {
 		socket.close()
 		return nil, err
@@ -236,7 +244,7 @@ func (t *quicTransport) Listen(ctx context.Context, addr string) (net.Listener, 
 	}
 	l := &quicListener{acceptor: newAcceptor(socket.udp.LocalAddr()), transport: t, socket: socket}
 	socket.quic.ConnContext = l.watch
-	if l.inner, err = socket.quic.Listen(t.identity.server(), quicConfig()); err != nil {
+	if l.inner, err = socket.quic.Listen(t.identity.server(), quicConfig(serverWindow, serverWindow)); err != nil {
 		t.release(socket)
 		return nil, err
 	}

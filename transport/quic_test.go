@@ -260,3 +260,23 @@ func TestFirstByte(t *testing.T) {
 		}
 	}
 }
+
+// TestServerHoldsLittle: who listens keeps no more for a reader that looks away than requests need,
+// however much it has read before.
+func TestServerHoldsLittle(t *testing.T) {
+	dialled, accepted := accepted(t, "quic")
+	const much = 2 << 20
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.Discard, accepted, much)
+		read <- err
+	}()
+	_, err := dialled.Write(make([]byte, much))
+	if err := errors.Join(err, <-read); err != nil {
+		t.Fatal(err)
+	}
+	dialled.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)) // enough to fill a larger window
+	if n, err := dialled.Write(make([]byte, much)); n > serverWindow || !isTimeout(err) {
+		t.Errorf("%d bytes have gone to a server that does not read (%v), want %d at most", n, err, serverWindow)
+	}
+}
