@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -244,6 +245,7 @@ func (t *quicTransport) Listen(ctx context.Context, addr string) (net.Listener, 
 	}
 	l := &quicListener{acceptor: newAcceptor(socket.udp.LocalAddr()), transport: t, socket: socket}
 	socket.quic.ConnContext = l.watch
+	socket.quic.VerifySourceAddress = l.flooded
 	if l.inner, err = socket.quic.Listen(t.identity.server(), quicConfig(serverWindow, serverWindow)); err != nil {
 		t.release(socket)
 		return nil, err
@@ -262,6 +264,7 @@ type quicListener struct {
 	socket    *quicSocket
 	inner     *quic.Listener
 	once      sync.Once
+	unproven  atomic.Int64 // connections in their handshake
 }
 
 // Close stops listening. Connections that Accept has returned live on, and so
@@ -276,15 +279,30 @@ func (l *quicListener) Close() error {
 	return err
 }
 
-// watch sees to it that a client without the key is told of, though quic-go never hands it
+// manyUnproven is how many handshakes may be under way before a client has to show that its address is its own.
+const manyUnproven = 64
+
+// flooded has quic-go answer a client with a Retry, for which it keeps nothing: who made up his address
+// does not get it. It costs a client a round trip, and so none pays it in ordinary times.
+func (l *quicListener) flooded(net.Addr) bool { return l.unproven.Load() >= manyUnproven }
+
+// watch counts handshakes. It also sees to it that a client without the key is told of, though quic-go never hands it
 // out. quic-go calls it when a connection begins; the context ends with the connection.
 func (l *quicListener) watch(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
+	l.unproven.Add(1)
 	context.AfterFunc(ctx, func() {
+		l.unproven.Add(-1)
 		if err := explain(context.Cause(ctx)); errors.Is(err, ErrKey) || errors.Is(err, ErrMismatch) {
 			l.tell(client.RemoteAddr, err)
 		}
 	})
 	return ctx, nil
+}
+
+// proven takes a connection out of watch's count, as long as it lasts.
+func (l *quicListener) proven(ctx context.Context) {
+	l.unproven.Add(-1)
+	context.AfterFunc(ctx, func() { l.unproven.Add(1) })
 }
 
 func (l *quicListener) accept() {
@@ -296,6 +314,7 @@ func (l *quicListener) accept() {
 			}
 			return
 		}
+		l.proven(conn.Context())
 		l.transport.retain(l.socket)
 		if c := l.getReady(conn); c == nil || !l.offer(outcome{conn: c}) {
 			conn.CloseWithError(quicCut, "")
