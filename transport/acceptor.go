@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"container/list"
 	"context"
 	"net"
 	"sync"
@@ -27,6 +28,9 @@ type acceptor struct {
 	ready  chan outcome
 	failed chan net.Conn // what never became ready, for the Read that says why
 	tasks  sync.WaitGroup
+
+	mu      sync.Mutex
+	unready list.List // of context.CancelFunc: who is getting ready, the oldest first
 }
 
 // outcome is what Accept returns.
@@ -76,22 +80,61 @@ func (a *acceptor) tell(remote net.Addr, err error) {
 }
 
 // prepare runs getReady beside the others, within the time limit, and hands
-// its connection to Accept; nil: there is none. It waits for a slot.
+// its connection to Accept; nil: it did not get ready.
 func (a *acceptor) prepare(getReady func(context.Context) net.Conn, refuse func()) {
-	select {
-	case a.slots <- struct{}{}:
-	case <-a.ctx.Done():
+	if !a.takeSlot() {
 		refuse()
 		return
 	}
+	ctx, done := a.begin()
 	a.tasks.Go(func() {
 		defer func() { <-a.slots }()
-		limited, cancel := context.WithTimeout(a.ctx, unreadyLimit)
-		defer cancel()
-		if conn := getReady(limited); conn != nil && !a.offer(outcome{conn: conn}) {
+		conn := getReady(ctx)
+		done()
+		if conn != nil && !a.offer(outcome{conn: conn}) {
+			setLinger(conn, 0)
 			conn.Close()
 		}
 	})
+}
+
+// takeSlot waits for a slot. When all are taken, who has been getting ready for the longest gives
+// his up: else those that say nothing would shut out all others for the whole time limit.
+func (a *acceptor) takeSlot() bool {
+	select {
+	case a.slots <- struct{}{}:
+		return true
+	default:
+		a.cutOldest()
+	}
+	select {
+	case a.slots <- struct{}{}:
+		return true
+	case <-a.ctx.Done():
+		return false
+	}
+}
+
+// begin puts a connection on the list of those that are getting ready; done takes it off.
+func (a *acceptor) begin() (ctx context.Context, done func()) {
+	ctx, cancel := context.WithTimeout(a.ctx, unreadyLimit)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.unready.PushBack(cancel)
+	return ctx, func() {
+		cancel()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.unready.Remove(e)
+	}
+}
+
+func (a *acceptor) cutOldest() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e := a.unready.Front(); e != nil {
+		a.unready.Remove(e).(context.CancelFunc)()
+	}
 }
 
 // close ends Accept, and waits for all goroutines. What feeds the acceptor

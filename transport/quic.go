@@ -315,22 +315,18 @@ func (l *quicListener) accept() {
 			return
 		}
 		l.proven(conn.Context())
-		l.transport.retain(l.socket)
-		if c := l.getReady(conn); c == nil || !l.offer(outcome{conn: c}) {
-			conn.CloseWithError(quicCut, "")
-			l.transport.release(l.socket)
-		}
+		l.prepare(func(ctx context.Context) net.Conn { return l.getReady(ctx, conn) }, func() { conn.CloseWithError(quicCut, "") })
 	}
 }
 
 // getReady makes a net.Conn of a QUIC connection; nil: it has no stream in time.
-func (l *quicListener) getReady(conn *quic.Conn) net.Conn {
-	ctx, cancel := context.WithTimeout(l.ctx, unreadyLimit)
-	defer cancel()
+func (l *quicListener) getReady(ctx context.Context, conn *quic.Conn) net.Conn {
 	stream, err := firstStream(ctx, conn)
 	if err != nil {
+		conn.CloseWithError(quicCut, "")
 		return nil
 	}
+	l.transport.retain(l.socket)
 	return &quicConn{stream: stream, quic: conn, transport: l.transport, release: func() { l.transport.release(l.socket) }}
 }
 

@@ -86,18 +86,22 @@ func (l *tlsListener) accept() {
 const notTLS = "braid: this port speaks TLS; use a braid client with --transport tls\r\n"
 
 // greet makes the handshake. A connection on which it failed is handed out as
-// well: its Read says why, so that the one who accepts can tell.
+// well: its Read says why, so that the one who accepts can tell. Of one that only took too long there is nothing to tell.
 func (l *tlsListener) greet(ctx context.Context, raw net.Conn) net.Conn {
 	c := newTLSConn(raw, l.config, tls.Server)
 	err := c.Conn.HandshakeContext(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		return c
+	case ctx.Err() != nil:
+		raw.Close()
+		return nil
 	}
-	defer context.AfterFunc(l.ctx, func() { raw.Close() })()
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil {
 		lastWords(raw, []byte(notTLS))
-	} else if ctx.Err() == nil {
+	} else {
 		lastWords(raw, nil) // the alert has been sent: let it arrive
 	}
 	return c
