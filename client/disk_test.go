@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -74,6 +75,59 @@ func TestOutputVanishes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStateVanishes removes the state file under the download, which costs nothing.
+func TestStateVanishes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows removes no file that is open")
+	}
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.three(data)
+		state := filepath.Join(w.out(), "f.bin.part.state")
+		w.at(2*time.Second, func() {
+			if err := os.Remove(state); err != nil {
+				t.Error(err)
+			}
+		})
+		w.interrupt(3, 3*time.Second)
+		w.at(w.now()+time.Second, func() { os.Remove(state) })
+		if n := w.download(3, resume).complete("f.bin", data).result().Resumed; n < 1600*kB {
+			t.Errorf("resumed %d", n)
+		}
+	})
+}
+
+// TestAnotherClientGetsIn has the lock removed with the state file, and another client replace
+// the part file: that one's is not taken for finished, and stays.
+func TestAnotherClientGetsIn(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows removes no file that is open")
+	}
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.three(data)
+		m, err := segment.Hash(w.ctx, bytes.NewReader(data), size, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var other *segment.Part
+		w.at(2050*time.Millisecond, func() { // not in the very moment of a look
+			os.Remove(filepath.Join(w.out(), "f.bin.part.state"))
+			if other, err = segment.Create(w.out(), "f.bin", m); err != nil {
+				t.Error(err)
+			}
+		})
+		r := w.download(3).disk(filepath.Join(w.out(), "f.bin.part"), "it was replaced")
+		if strings.Contains(r.err.Error(), "kept") || r.took > 3*time.Second {
+			t.Errorf("after %v: %v", r.took, r.err)
+		}
+		if err := other.Present(); err != nil {
+			t.Errorf("the other client: %v", err)
+		}
+		other.Discard()
+	})
 }
 
 // TestOwnerStandsStill has the client's own loop stand still for a second now and then, as it

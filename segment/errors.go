@@ -32,8 +32,12 @@ var (
 	ErrNoSpace = errors.New("not enough space on the disk")
 )
 
-// errVanished says that somebody has removed the part file, or its folder.
-var errVanished = errors.New("it was removed while it was being written")
+// errVanished says that somebody has removed the part file, or its folder; errReplaced that
+// another file is in its place.
+var (
+	errVanished = errors.New("it was removed while it was being written")
+	errReplaced = errors.New("it was replaced while it was being written")
+)
 
 // DiskError is a failure of the local disk, of whatever kind: no space, no
 // permission, a file in use.

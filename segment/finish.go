@@ -35,6 +35,9 @@ func (p *Part) Finish() (string, error) {
 		p.doubt()
 		return "", diskError("sync", p.partPath(), err)
 	}
+	if err := p.Present(); err != nil { // only what has verified gets the name
+		return "", err
+	}
 	if err := p.closeFile(); err != nil { // Windows renames no open file
 		return "", err
 	}

@@ -115,7 +115,11 @@ func (s *stateFile) release() error {
 // remove deletes the state file and gives up the lock: in that order, so that
 // nobody gets the lock of a file about to go, except on Windows, which does not
 // remove open files. There somebody who gets it in between makes the removal fail.
+// Where the name leads to nothing, or to a file of somebody else, that is left alone.
 func (s *stateFile) remove() error {
+	if !s.same() {
+		return diskError("close", s.path, s.release())
+	}
 	if runtime.GOOS == "windows" {
 		err := errors.Join(s.release(), retry(func() error { return s.disk.remove(s.path) }))
 		return diskError("remove", s.path, err)

@@ -35,6 +35,7 @@ type Part struct {
 	missing   int
 	haveBytes int64
 	dirty     bool // have holds what the state file does not
+	bare      bool // and that has not even the manifest
 }
 
 // Create starts a download from nothing. What an earlier run has left under these
@@ -56,6 +57,7 @@ func createOn(on disk, dir, name string, m *Manifest) (*Part, error) {
 	p := &Part{
 		disk: on, dir: dir, name: name, manifest: m, state: state,
 		have: newBitmap(m.layout), missing: m.layout.Count(),
+		dirty: true, bare: true,
 	}
 	if err := p.create(); err != nil {
 		p.Discard() // the first error is the one to tell
@@ -81,16 +83,7 @@ func (p *Part) create() error {
 	if err := p.reserve(); err != nil {
 		return err
 	}
-	if err := writeState(p.state.file, p.manifest); err != nil {
-		return diskError("write", p.state.path, err)
-	}
-	if p.manifest.layout.Size < syncFrom {
-		return nil
-	}
-	if err := p.state.Sync(); err != nil {
-		return diskError("sync", p.state.path, err)
-	}
-	return diskError("sync", p.dir, p.disk.syncDir(p.dir))
+	return p.Checkpoint()
 }
 
 // reserve sees to it that the file fits on the disk, and sets its size without
@@ -196,6 +189,9 @@ func (p *Part) Checkpoint() error {
 	if !p.dirty || p.state == nil {
 		return nil
 	}
+	if p.bare {
+		return p.writeState()
+	}
 	if _, err := p.state.WriteAt(p.have, bitmapOffset(p.manifest)); err != nil {
 		return diskError("write", p.state.path, err)
 	}
@@ -203,13 +199,19 @@ func (p *Part) Checkpoint() error {
 	return nil
 }
 
-// Present fails when there is no file under the part's name any more. Systems go on taking what is
-// written to a file without a name, and it is lost with the last handle. The error is a *DiskError.
-func (p *Part) Present() error {
-	if _, err := os.Lstat(p.partPath()); errors.Is(err, fs.ErrNotExist) {
-		return diskError("write", p.partPath(), errVanished)
+// writeState writes the whole state file.
+func (p *Part) writeState() error {
+	if err := writeState(p.state.file, p.manifest, p.have); err != nil {
+		return diskError("write", p.state.path, err)
 	}
-	return nil
+	p.bare, p.dirty = false, false
+	if p.manifest.layout.Size < syncFrom {
+		return nil
+	}
+	if err := p.state.Sync(); err != nil {
+		return diskError("sync", p.state.path, err)
+	}
+	return diskError("sync", p.dir, p.disk.syncDir(p.dir))
 }
 
 // Close saves what is had and lets go of the files, which stay for Resume. After
@@ -236,17 +238,30 @@ func (p *Part) closeFile() error {
 	return diskError("close", p.partPath(), err)
 }
 
-// Discard removes both files. After Finish, Close or Discard it does nothing.
+// Discard removes both files, as far as they are still ours. After Finish, Close or Discard it does
+// nothing.
 func (p *Part) Discard() error {
 	if p.state == nil {
 		return nil
 	}
+	ours := p.state.same() // the lock is on what the names stand for
+	if p.file != nil {
+		ours = p.inPlace() == nil
+	}
 	err := p.closeFile()
-	path := p.partPath()
-	if gone := retry(func() error { return p.disk.remove(path) }); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, diskError("remove", path, gone))
+	if ours {
+		err = errors.Join(err, p.removePart())
 	}
 	err = errors.Join(err, p.state.remove())
 	p.state = nil
 	return err
+}
+
+func (p *Part) removePart() error {
+	path := p.partPath()
+	err := retry(func() error { return p.disk.remove(path) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return diskError("remove", path, err)
 }

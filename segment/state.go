@@ -127,10 +127,12 @@ func readFull(r io.ReaderAt, p []byte, off int64) error {
 }
 
 // writeState writes the state file from nothing.
-func writeState(f file, m *Manifest) error {
+func writeState(f file, m *Manifest, have bitmap) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	_, err := f.WriteAt(encodeState(m)[stateStart:], stateStart)
+	b := encodeState(m)
+	copy(b[bitmapOffset(m):], have)
+	_, err := f.WriteAt(b[stateStart:], stateStart)
 	return err
 }
