@@ -50,13 +50,21 @@ func (o opening) release() {
 	}
 }
 
-// errUndecided means that opening now would drop or refuse something, which a
+// errUndecided means that opening now would drop or refuse something, or end the download, which a
 // provisional content has no right to.
 var errUndecided = errors.New("the content is not decided")
 
 // open makes the part file ready. It may read files back, so it runs beside
 // the download. m is the content's manifest, nil if that is to be found on disk.
 func (d *download) open(ctx context.Context, c *content, m *segment.Manifest, decided bool) (opening, error) {
+	outcome, err := d.openNow(ctx, c, m, decided)
+	if err != nil && !decided && !errors.Is(err, segment.ErrNoState) {
+		err = errUndecided // it may be too large for the disk, and nobody's wish
+	}
+	return outcome, err
+}
+
+func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest, decided bool) (opening, error) {
 	path := filepath.Join(d.cfg.Output, c.name)
 	if d.cfg.Resume {
 		part, err := segment.Resume(ctx, d.cfg.Output, c.name)

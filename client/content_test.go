@@ -75,6 +75,28 @@ func TestFirstAnswerIsTheMinority(t *testing.T) {
 	})
 }
 
+// TestMinorityThatTheDiskRefuses has no folder for the first answer's file, as if that were too large
+// for it, and one when the vote is decided.
+func TestMinorityThatTheDiskRefuses(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(1*MB, 1), content(1*MB, 2)
+		w.serve(1, w.file("wrong.bin", other), 2000*kB, 1*time.Millisecond)
+		w.serve(2, w.file("right.bin", good), 200*kB, 200*time.Millisecond)
+		w.serve(3, w.file("right.bin", good), 200*kB, 220*time.Millisecond)
+		w.at(time.Millisecond, func() {
+			if err := errors.Join(os.Remove(w.out()), os.WriteFile(w.out(), nil, 0o666)); err != nil {
+				t.Error(err)
+			}
+		})
+		w.at(300*time.Millisecond, func() {
+			if err := errors.Join(os.Remove(w.out()), os.Mkdir(w.out(), 0o777)); err != nil {
+				t.Error(err)
+			}
+		})
+		w.download(3).complete("right.bin", good)
+	})
+}
+
 // TestFirstAnswerIsTheMinorityOfOtherName has the first part file go, too.
 func TestFirstAnswerIsTheMinorityOfOtherName(t *testing.T) {
 	inWorld(t, func(w *world) {
