@@ -83,16 +83,16 @@ func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest,
 	switch {
 	case err != nil:
 		return opening{}, err
-	case same && d.cfg.Resume:
+	case same != nil && d.cfg.Resume:
 		return opening{complete: path}, segment.Drop(d.cfg.Output, c.name)
-	case exists && !same && !d.cfg.Overwrite:
+	case exists && same == nil && !d.cfg.Overwrite:
 		return opening{}, inTheWay(path)
 	}
 	part, err := segment.Create(d.cfg.Output, c.name, m)
 	if err != nil {
 		return opening{}, err
 	}
-	part.Overwrite = d.cfg.Overwrite || same
+	part.Overwrite, part.Replaces = d.cfg.Overwrite, same
 	return opening{part: part, dropped: leftover}, nil
 }
 
@@ -103,7 +103,7 @@ func (d *download) goOn(ctx context.Context, c *content, part *segment.Part, pat
 	}
 	same, exists, err := segment.CheckExisting(ctx, path, part.Manifest())
 	switch {
-	case same:
+	case same != nil:
 		return opening{complete: path}, part.Discard()
 	case err == nil && exists && !d.cfg.Overwrite:
 		err = inTheWay(path)

@@ -270,6 +270,25 @@ func TestAgainWithoutResume(t *testing.T) {
 	})
 }
 
+// TestAgainWhileTheFileIsEdited fetches once more what is there, and leaves what has become of it meanwhile.
+func TestAgainWhileTheFileIsEdited(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data, mine := content(size, 1), content(size, 2)
+		w.three(data)
+		w.download(3).complete("f.bin", data)
+		path := filepath.Join(w.out(), "f.bin")
+		w.at(w.now()+2*time.Second, func() {
+			if err := os.WriteFile(path, mine, 0o666); err != nil {
+				t.Error(err)
+			}
+		})
+		w.download(3).disk(path, "there is a file of this name already", "what has verified is kept")
+		if got, _ := os.ReadFile(path); !bytes.Equal(got, mine) {
+			t.Error("the file is not what it was")
+		}
+	})
+}
+
 // TestResumeBesideTheFile has a run without -r that was interrupted when it fetched once more what is there.
 func TestResumeBesideTheFile(t *testing.T) {
 	inWorld(t, func(w *world) {

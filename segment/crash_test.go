@@ -41,7 +41,7 @@ func (c *trial) live(most int) error {
 	p, err := resumeOn(ctx, c.disk, c.disk.dir, "film.avi")
 	if errors.Is(err, ErrNoState) {
 		same, _, err := CheckExisting(ctx, filepath.Join(c.disk.dir, "film.avi"), c.manifest)
-		if same || err != nil {
+		if same != nil || err != nil {
 			return err
 		}
 		p, err = createOn(c.disk, c.disk.dir, "film.avi", c.manifest)

@@ -15,7 +15,7 @@ import (
 // its path: fsync, rename, fsync of the folder, and only then the state file goes. A
 // crash at any point leaves either both files or the finished one, perhaps with the
 // state file beside it, which Resume and Drop clear away. The error is a *DiskError,
-// ErrExists if there is a file of that name and Overwrite is not set. After an error
+// ErrExists if there is a file of that name that may not be replaced. After an error
 // only Close and Discard make sense.
 func (p *Part) Finish() (string, error) {
 	if p.state == nil {
@@ -25,15 +25,15 @@ func (p *Part) Finish() (string, error) {
 		return "", fmt.Errorf("%s lacks %d segments", p.name, p.missing)
 	}
 	path := filepath.Join(p.dir, p.name)
-	if err := p.mayBecome(path); err != nil {
-		return "", err
-	}
 	if err := p.Checkpoint(); err != nil {
 		return "", err
 	}
 	if err := p.file.Sync(); err != nil {
 		p.doubt()
 		return "", diskError("sync", p.partPath(), err)
+	}
+	if err := p.mayBecome(path); err != nil { // not sooner: the fsync may take long
+		return "", err
 	}
 	if err := p.Present(); err != nil { // only what has verified gets the name
 		return "", err
@@ -57,38 +57,49 @@ func (p *Part) mayBecome(path string) error {
 	if p.Overwrite {
 		return nil
 	}
-	_, err := os.Lstat(path)
+	info, err := os.Lstat(path)
 	switch {
-	case err == nil:
-		return diskError("rename to", path, ErrExists)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err == nil && (p.Replaces == nil || !unchanged(info, p.Replaces)):
+		err = ErrExists
 	}
 	return diskError("rename to", path, err)
 }
 
 // CheckExisting tells whether there is something at path already, and whether it is
-// a file with the content of m. It compares the size first, then hashes on all
-// cores, no further than the first difference. Errors are *DiskError or those of ctx.
-func CheckExisting(ctx context.Context, path string, m *Manifest) (same, exists bool, err error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return false, false, nil
-	} else if err != nil {
-		return false, false, diskError("open", path, err)
-	}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) { // a symbolic link to nowhere
-		return false, true, nil
+// a file with the content of m: then same is what Lstat told of it beforehand, else nil. It
+// compares the size first, then hashes on all cores, no further than the first difference. Errors are
+// *DiskError or those of ctx.
+func CheckExisting(ctx context.Context, path string, m *Manifest) (same os.FileInfo, exists bool, err error) {
+	named, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
 	}
 	if err != nil {
-		return false, true, diskError("open", path, err)
+		return nil, false, diskError("open", path, err)
+	}
+	if holds, err := holdsContent(ctx, path, m); !holds || err != nil {
+		return nil, true, err
+	}
+	return named, true, nil
+}
+
+// holdsContent tells whether the file that path leads to has the content of m.
+func holdsContent(ctx context.Context, path string, m *Manifest) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) { // a symbolic link to nowhere
+		return false, nil
+	}
+	if err != nil {
+		return false, diskError("open", path, err)
 	}
 	if !info.Mode().IsRegular() || info.Size() != m.layout.Size {
-		return false, true, nil
+		return false, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false, true, diskError("open", path, err)
+		return false, diskError("open", path, err)
 	}
 	defer f.Close()
 
@@ -103,9 +114,9 @@ func CheckExisting(ctx context.Context, path string, m *Manifest) (same, exists 
 		return nil
 	})
 	if err == errDiffers || errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, true, nil
+		return false, nil
 	}
-	return err == nil, true, diskError("read", path, err)
+	return err == nil, diskError("read", path, err)
 }
 
 const (

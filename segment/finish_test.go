@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // finished returns a part of which all is had.
@@ -98,8 +99,8 @@ func TestCrashAfterRename(t *testing.T) {
 			if err := os.Rename(path+".part", path); err != nil {
 				t.Fatal(err)
 			}
-			if same, exists, err := CheckExisting(ctx, path, m); !same || !exists || err != nil {
-				t.Errorf("the finished file: same %t, exists %t, %v", same, exists, err)
+			if same, exists, err := CheckExisting(ctx, path, m); same == nil || !exists || err != nil {
+				t.Errorf("the finished file: same %v, exists %t, %v", same, exists, err)
 			}
 			if err := clear(dir); err != nil {
 				t.Fatal(err)
@@ -130,6 +131,81 @@ func TestFinishReplacesOnlyOnDemand(t *testing.T) {
 	}
 	content(t, path, data)
 	holds(t, dir, "film.avi")
+}
+
+// A file may come while the disk takes its time with the fsync.
+func TestFileThatComesWithTheFlush(t *testing.T) {
+	c := newTrial(t, random(crashSize), nil, 1)
+	p, err := createOn(c.disk, c.disk.dir, "film.avi", c.manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	fetch(t, p, c.data, upTo(p.Missing())...)
+	path, mine := filepath.Join(c.disk.dir, "film.avi"), []byte("mine")
+	c.disk.fault = func(_ int, op string) error {
+		if op == "sync" {
+			writeFile(t, path, mine)
+		}
+		return nil
+	}
+	if _, err := p.Finish(); !errors.Is(err, ErrExists) {
+		t.Errorf("got %v", err)
+	}
+	content(t, path, mine)
+}
+
+// What is replaced because it has the content already must still be what was looked at.
+func TestFinishReplacesOnlyWhatWasSeen(t *testing.T) {
+	data := random(100_000)
+	flipped := bytes.Clone(data)
+	flipped[0] ^= 1
+	for name, change := range map[string]func(t *testing.T, path string){
+		"nothing": func(*testing.T, string) {},
+		"grown":   func(t *testing.T, path string) { writeFile(t, path, append(bytes.Clone(data), 1)) },
+		"edited": func(t *testing.T, path string) {
+			writeFile(t, path, flipped)
+			later(t, path)
+		},
+		"replaced": func(t *testing.T, path string) {
+			writeFile(t, path+".new", flipped)
+			later(t, path+".new")
+			if err := os.Rename(path+".new", path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "film.avi")
+			writeFile(t, path, data)
+			p := finished(t, dir, data)
+			var err error
+			if p.Replaces, _, err = CheckExisting(context.Background(), path, p.Manifest()); p.Replaces == nil || err != nil {
+				t.Fatalf("the same content is not seen: %v", err)
+			}
+			change(t, path)
+			want := data
+			if name != "nothing" {
+				if want, err = os.ReadFile(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := p.Finish(); (err == nil) != (name == "nothing") || err != nil && !errors.Is(err, ErrExists) {
+				t.Errorf("got %v", err)
+			}
+			content(t, path, want)
+		})
+	}
+}
+
+// later has a file be modified a second from now: clocks of file systems are coarse.
+func later(t *testing.T, path string) {
+	t.Helper()
+	at := time.Now().Add(time.Second)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestFinishOntoFolder(t *testing.T) {
@@ -171,8 +247,8 @@ func TestCheckExisting(t *testing.T) {
 		check := func(what string, wantSame, wantExists bool) {
 			t.Helper()
 			same, exists, err := CheckExisting(context.Background(), path, m)
-			if same != wantSame || exists != wantExists || err != nil {
-				t.Errorf("%d bytes, %s: same %t, exists %t, %v", size, what, same, exists, err)
+			if (same != nil) != wantSame || exists != wantExists || err != nil {
+				t.Errorf("%d bytes, %s: same %v, exists %t, %v", size, what, same, exists, err)
 			}
 		}
 		os.Remove(path)
@@ -191,14 +267,14 @@ func TestCheckExisting(t *testing.T) {
 		}
 	}
 	same, exists, err := CheckExisting(context.Background(), dir, manifestOf(t, nil))
-	if same || !exists || err != nil {
-		t.Errorf("a folder: same %t, exists %t, %v", same, exists, err)
+	if same != nil || !exists || err != nil {
+		t.Errorf("a folder: same %v, exists %t, %v", same, exists, err)
 	}
 	// Some systems say that there is no such file, others that it cannot be.
 	same, exists, err = CheckExisting(context.Background(), filepath.Join(path, "sub"), manifestOf(t, nil))
 	var disk *DiskError
-	if same || exists || err != nil && !errors.As(err, &disk) {
-		t.Errorf("below a file: same %t, exists %t, %v", same, exists, err)
+	if same != nil || exists || err != nil && !errors.As(err, &disk) {
+		t.Errorf("below a file: same %v, exists %t, %v", same, exists, err)
 	}
 }
 
@@ -208,7 +284,7 @@ func TestCheckExistingCancelled(t *testing.T) {
 	writeFile(t, path, data)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if same, _, err := CheckExisting(ctx, path, manifestOf(t, data)); same || err != context.Canceled {
-		t.Errorf("same %t, %v", same, err)
+	if same, _, err := CheckExisting(ctx, path, manifestOf(t, data)); same != nil || err != context.Canceled {
+		t.Errorf("same %v, %v", same, err)
 	}
 }

@@ -21,8 +21,10 @@ const syncFrom = 16 << 20
 // WriteSegment has returned, and calls Finish, Close or Discard when no WriteSegment
 // is running any more.
 type Part struct {
-	// Overwrite lets Finish replace a file that is already under the final name.
+	// Overwrite lets Finish replace whatever file is under the final name, Replaces only
+	// that one, as long as it has not changed since.
 	Overwrite bool
+	Replaces  os.FileInfo
 
 	disk      disk
 	dir, name string

@@ -129,6 +129,9 @@ func (s *Source) pathUnchanged() error {
 	return nil
 }
 
-func (s *Source) same(info os.FileInfo) bool {
-	return info.Size() == s.hashed.Size() && info.ModTime().Equal(s.hashed.ModTime()) && os.SameFile(info, s.hashed)
+func (s *Source) same(info os.FileInfo) bool { return unchanged(info, s.hashed) }
+
+// unchanged tells whether two looks have found one file, of the same size and modification time.
+func unchanged(a, b os.FileInfo) bool {
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }

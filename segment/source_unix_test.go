@@ -20,8 +20,8 @@ func TestOpenSourceRefusesPipe(t *testing.T) {
 	if _, err := OpenSource(context.Background(), path, nil); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("got %v", err)
 	}
-	if same, exists, err := CheckExisting(context.Background(), path, manifestOf(t, nil)); same || !exists || err != nil {
-		t.Errorf("same %t, exists %t, %v", same, exists, err)
+	if same, exists, err := CheckExisting(context.Background(), path, manifestOf(t, nil)); same != nil || !exists || err != nil {
+		t.Errorf("same %v, exists %t, %v", same, exists, err)
 	}
 }
 

@@ -113,12 +113,12 @@ func TestExistingSymlinks(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	path, target := filepath.Join(dir, "film.avi"), filepath.Join(elsewhere, "target")
 	symlink(t, target, path)
-	if same, exists, err := CheckExisting(context.Background(), path, m); same || !exists || err != nil {
-		t.Errorf("a link to nowhere: same %t, exists %t, %v", same, exists, err)
+	if same, exists, err := CheckExisting(context.Background(), path, m); same != nil || !exists || err != nil {
+		t.Errorf("a link to nowhere: same %v, exists %t, %v", same, exists, err)
 	}
 	writeFile(t, target, data)
-	if same, exists, err := CheckExisting(context.Background(), path, m); !same || !exists || err != nil {
-		t.Errorf("a link to the content: same %t, exists %t, %v", same, exists, err)
+	if same, exists, err := CheckExisting(context.Background(), path, m); same == nil || !exists || err != nil {
+		t.Errorf("a link to the content: same %v, exists %t, %v", same, exists, err)
 	}
 	writeFile(t, target, []byte("other"))
 	p := finished(t, dir, data)
