@@ -66,6 +66,10 @@ func (d *download) open(ctx context.Context, c *content, m *segment.Manifest, de
 
 func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest, decided bool) (opening, error) {
 	path := filepath.Join(d.cfg.Output, c.name)
+	info, missing := os.Lstat(path)
+	if missing == nil && info.IsDir() {
+		return opening{}, inTheWay(path, "there is a folder of this name, which no file replaces")
+	}
 	if d.cfg.Resume {
 		part, err := segment.Resume(ctx, d.cfg.Output, c.name)
 		if err == nil {
@@ -76,17 +80,15 @@ func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest,
 		}
 	}
 	leftover := segment.Leftover(d.cfg.Output, c.name)
-	if _, err := os.Lstat(path); !decided && (leftover || err == nil) {
+	if !decided && (leftover || missing == nil) {
 		return opening{}, errUndecided
 	}
-	same, exists, err := segment.CheckExisting(ctx, path, m)
+	same, err := d.existing(ctx, path, m)
 	switch {
 	case err != nil:
 		return opening{}, err
 	case same != nil && d.cfg.Resume:
 		return opening{complete: path}, segment.Drop(d.cfg.Output, c.name)
-	case exists && same == nil && !d.cfg.Overwrite:
-		return opening{}, inTheWay(path)
 	}
 	part, err := segment.Create(d.cfg.Output, c.name, m)
 	if err != nil {
@@ -101,14 +103,11 @@ func (d *download) goOn(ctx context.Context, c *content, part *segment.Part, pat
 	if err := d.fits(part, c); err != nil {
 		return opening{}, err
 	}
-	same, exists, err := segment.CheckExisting(ctx, path, part.Manifest())
+	same, err := d.existing(ctx, path, part.Manifest())
 	switch {
 	case same != nil:
 		return opening{complete: path}, part.Discard()
-	case err == nil && exists && !d.cfg.Overwrite:
-		err = inTheWay(path)
-	}
-	if err != nil {
+	case err != nil:
 		part.Close()
 		return opening{}, err
 	}
@@ -116,9 +115,22 @@ func (d *download) goOn(ctx context.Context, c *content, part *segment.Part, pat
 	return opening{part: part, resumed: true}, nil
 }
 
-// inTheWay is the refusal to replace a file.
-func inTheWay(path string) error {
-	return &segment.DiskError{Op: "keep", Path: path, Err: errors.New("there is a file of this name with other content; --overwrite replaces it")}
+// existing looks at what is under the final name: same is a file that has the content already. Other
+// content is an error without --overwrite.
+func (d *download) existing(ctx context.Context, path string, m *segment.Manifest) (same os.FileInfo, err error) {
+	if d.cfg.Overwrite && !d.cfg.Resume {
+		return nil, nil // whatever it is, it is fetched and replaced
+	}
+	same, exists, err := segment.CheckExisting(ctx, path, m)
+	if err == nil && exists && same == nil && !d.cfg.Overwrite {
+		err = inTheWay(path, "there is a file of this name with other content; --overwrite replaces it")
+	}
+	return same, err
+}
+
+// inTheWay is the refusal to replace what has the file's name.
+func inTheWay(path, reason string) error {
+	return &segment.DiskError{Op: "keep", Path: path, Err: errors.New(reason)}
 }
 
 // fits checks that a resumed part is of the content that was chosen.

@@ -402,6 +402,36 @@ func TestExistingFileOfOtherContent(t *testing.T) {
 	}
 }
 
+// TestFolderInTheWay is found out before the download, whatever --overwrite and -r say.
+func TestFolderInTheWay(t *testing.T) {
+	for name, change := range map[string]func(*client.Config){
+		"plain":     func(*client.Config) {},
+		"overwrite": func(c *client.Config) { c.Overwrite = true },
+		"resume":    func(c *client.Config) { c.Overwrite, c.Resume = true, true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				w.three(data)
+				w.interrupt(3, 3*time.Second)
+				path := filepath.Join(w.out(), "f.bin")
+				if err := os.Mkdir(path, 0o777); err != nil {
+					t.Fatal(err)
+				}
+				if r := w.download(3, change).disk(path, "there is a folder of this name"); r.took > time.Second {
+					t.Errorf("took %v", r.took)
+				}
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if n := w.download(3, resume).complete("f.bin", data).result().Resumed; n < 1500*kB {
+					t.Errorf("resumed %d", n)
+				}
+			})
+		})
+	}
+}
+
 func TestSizes(t *testing.T) {
 	const seg = 16 << 10
 	for _, n := range []int{0, 1, seg - 1, seg, seg + 1, 2*seg - 1, 2 * seg, 3*seg + 1, 128 * seg, 128*seg + 1, 129 * seg} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -59,6 +60,23 @@ func newPart(t *testing.T, dir string, data []byte) *segment.Part {
 		t.Fatal(err)
 	}
 	return part
+}
+
+// TestNoLookAtWhatIsReplaced has a file that is to go whatever it holds: it is not read, so that a
+// cancelled context is not noticed.
+func TestNoLookAtWhatIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	part := newPart(t, dir, make([]byte, 1<<20))
+	defer part.Discard()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	path := filepath.Join(dir, "f.bin.part") // it has the size
+	for _, overwrite := range []bool{false, true} {
+		d := &download{cfg: Config{Overwrite: overwrite}}
+		if _, err := d.existing(ctx, path, part.Manifest()); (err == nil) != overwrite {
+			t.Errorf("overwrite %t: %v", overwrite, err)
+		}
+	}
 }
 
 // TestWindUpLosesNothing ends a download while many goroutines still have something to
