@@ -90,7 +90,11 @@ func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest,
 	case same != nil && d.cfg.Resume:
 		return opening{complete: path}, segment.Drop(d.cfg.Output, c.name)
 	}
-	part, err := segment.Create(d.cfg.Output, c.name, m)
+	create := segment.Create
+	if !decided {
+		create = segment.CreateUndecided
+	}
+	part, err := create(d.cfg.Output, c.name, m)
 	if err != nil {
 		return opening{}, err
 	}

@@ -97,6 +97,50 @@ func TestMinorityThatTheDiskRefuses(t *testing.T) {
 	})
 }
 
+// TestKillBeforeTheVote kills the client when it has fetched something of the first answer's content, and not
+// yet heard that most have another one: -r does not take the first one for what is wanted.
+func TestKillBeforeTheVote(t *testing.T) {
+	inWorld(t, func(w *world) {
+		good, other := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", other), 2000*kB, 1*time.Millisecond)
+		w.serve(2, w.file("f.bin", good), 200*kB, 200*time.Millisecond)
+		w.serve(3, w.file("f.bin", good), 200*kB, 220*time.Millisecond)
+		killed := filepath.Join(w.dir, "killed") // what is there at that moment
+		w.at(300*time.Millisecond, func() {
+			part, err := os.ReadFile(filepath.Join(w.out(), "f.bin.part"))
+			if err != nil || bytes.Equal(part, make([]byte, size)) {
+				t.Errorf("nothing is fetched yet: %v", err)
+			}
+			if err := os.CopyFS(killed, os.DirFS(w.out())); err != nil {
+				t.Error(err)
+			}
+		})
+		w.download(3).complete("f.bin", good)
+		w.download(3, resume, func(c *client.Config) { c.Output = killed }).complete("f.bin", good)
+	})
+}
+
+// TestKillAfterTheVote has the first answer's content win: what came before that is kept as well.
+func TestKillAfterTheVote(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		w.serve(1, w.file("f.bin", data), 2000*kB, 1*time.Millisecond)
+		w.serve(2, w.file("f.bin", data), 200*kB, 200*time.Millisecond)
+		w.serve(3, w.file("f.bin", data), 200*kB, 220*time.Millisecond)
+		killed := filepath.Join(w.dir, "killed")
+		w.at(1300*time.Millisecond, func() {
+			if err := os.CopyFS(killed, os.DirFS(w.out())); err != nil {
+				t.Error(err)
+			}
+		})
+		w.download(3).complete("f.bin", data)
+		r := w.download(3, resume, func(c *client.Config) { c.Output = killed }).complete("f.bin", data)
+		if n := r.result().Resumed; n < 1000*kB {
+			t.Errorf("resumed %d", n)
+		}
+	})
+}
+
 // TestFirstAnswerIsTheMinorityOfOtherName has the first part file go, too.
 func TestFirstAnswerIsTheMinorityOfOtherName(t *testing.T) {
 	inWorld(t, func(w *world) {

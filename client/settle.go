@@ -46,6 +46,11 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 	if c == nil {
 		return nil
 	}
+	if d.decided && c.part != nil {
+		if err := c.part.Decide(); err != nil {
+			return err
+		}
+	}
 	if c.balancer == nil && c.nothingThere {
 		d.begin(c, now)
 		c.balancer.Bound(allShares)

@@ -44,7 +44,7 @@ func (c *trial) live(most int) error {
 		if same != nil || err != nil {
 			return err
 		}
-		p, err = createOn(c.disk, c.disk.dir, "film.avi", c.manifest)
+		p, err = createOn(c.disk, c.disk.dir, "film.avi", c.manifest, false)
 		if err != nil {
 			return err
 		}
@@ -332,6 +332,51 @@ func TestLargeDownloadSurvivesPowerCut(t *testing.T) {
 		c.honest(p)
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// A kill or a power cut before Decide leaves nothing that could be taken for a download that is wanted;
+// one after it costs nothing that was marked before.
+func TestCrashAroundDecide(t *testing.T) {
+	data := random(crashSize)
+	for _, decides := range []bool{false, true} {
+		for seed := range uint64(10) {
+			c := newTrial(t, data, nil, seed)
+			c.what = fmt.Sprintf("decides %t, seed %d", decides, seed)
+			p, err := createOn(c.disk, c.disk.dir, "film.avi", c.manifest, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fetch(t, p, data, 0, 1)
+			if decides {
+				if err := p.Decide(); err != nil {
+					t.Fatal(err)
+				}
+				fetch(t, p, data, 2)
+			}
+			if err := p.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+			p.file.Close()
+			p.state.release()
+			if !decides && seed > 0 {
+				c.cut(seed)
+			}
+			if _, _, err := PeekState(c.disk.dir, "film.avi"); errors.Is(err, ErrNoState) == decides {
+				t.Fatalf("%s: PeekState: %v", c.what, err)
+			}
+			p, err = resumeOn(context.Background(), c.disk, c.disk.dir, "film.avi")
+			switch {
+			case !decides && !errors.Is(err, ErrNoState):
+				t.Fatalf("%s: Resume: %v", c.what, err)
+			case decides && (err != nil || p.missing != c.manifest.Layout().Count()-3):
+				t.Fatalf("%s: %v, or too little is had", c.what, err)
+			case decides:
+				c.honest(p)
+				p.Close()
+			}
+			c.completes()
 		}
 	}
 }

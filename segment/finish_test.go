@@ -136,7 +136,7 @@ func TestFinishReplacesOnlyOnDemand(t *testing.T) {
 // A file may come while the disk takes its time with the fsync.
 func TestFileThatComesWithTheFlush(t *testing.T) {
 	c := newTrial(t, random(crashSize), nil, 1)
-	p, err := createOn(c.disk, c.disk.dir, "film.avi", c.manifest)
+	p, err := createOn(c.disk, c.disk.dir, "film.avi", c.manifest, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ type Part struct {
 	haveBytes int64
 	dirty     bool // have holds what the state file does not
 	bare      bool // and that has not even the manifest
+	undecided bool // nor is to have it, before Decide
 }
 
 // Create starts a download from nothing. What an earlier run has left under these
@@ -45,10 +46,17 @@ type Part struct {
 // if it is missing. The name must be a SafeName. Errors are *DiskError: ErrLocked if
 // another client is at it, ErrNoSpace if the file does not fit.
 func Create(dir, name string, m *Manifest) (*Part, error) {
-	return createOn(system{}, dir, name, m)
+	return createOn(system{}, dir, name, m, false)
 }
 
-func createOn(on disk, dir, name string, m *Manifest) (*Part, error) {
+// CreateUndecided is Create for a content that may turn out not to be wanted. Until Decide
+// the state file is empty, which Resume and PeekState take for no download, so that not even a kill
+// makes one of it.
+func CreateUndecided(dir, name string, m *Manifest) (*Part, error) {
+	return createOn(system{}, dir, name, m, true)
+}
+
+func createOn(on disk, dir, name string, m *Manifest, undecided bool) (*Part, error) {
 	if err := makeDir(on, dir); err != nil {
 		return nil, err
 	}
@@ -59,7 +67,7 @@ func createOn(on disk, dir, name string, m *Manifest) (*Part, error) {
 	p := &Part{
 		disk: on, dir: dir, name: name, manifest: m, state: state,
 		have: newBitmap(m.layout), missing: m.layout.Count(),
-		dirty: true, bare: true,
+		dirty: true, bare: true, undecided: undecided,
 	}
 	if err := p.create(); err != nil {
 		p.Discard() // the first error is the one to tell
@@ -185,10 +193,17 @@ func (p *Part) mark(i int) bool {
 	return true
 }
 
+// Decide says that the content is wanted: from here on there is something to resume. The error is
+// a *DiskError.
+func (p *Part) Decide() error {
+	p.undecided = false
+	return p.Checkpoint()
+}
+
 // Checkpoint saves which segments are had, as a hint for Resume, where Mark could
 // not. It is one small write, without an fsync, or nothing if nothing is new.
 func (p *Part) Checkpoint() error {
-	if !p.dirty || p.state == nil {
+	if !p.dirty || p.undecided || p.state == nil {
 		return nil
 	}
 	if p.bare {
