@@ -80,7 +80,7 @@ func (b *ballot) decide(now time.Time) (k key, ok bool, err error) {
 	late := len(b.votes) > 0 && now.Sub(b.first) >= voteLimit
 	switch {
 	case len(groups) == 0 && b.want != nil && b.complete() && len(b.votes) > 0:
-		return key{}, false, &IntegrityError{Reason: fmt.Sprintf("no server offers the content with BLAKE3 %v; %s", *b.want, b.describe())}
+		return key{}, false, &IntegrityError{Reason: fmt.Sprintf("no server offers %s; %s", b.wish(), b.describe())}
 	case len(groups) == 0:
 		return key{}, false, nil
 	}
@@ -98,6 +98,15 @@ func (b *ballot) decide(now time.Time) (k key, ok bool, err error) {
 		return key{}, false, &IntegrityError{Reason: "the servers disagree about the content and no majority exists (--digest would decide): " + b.describe()}
 	}
 	return key{}, false, nil
+}
+
+// wish is what is wanted and why, for a person.
+func (b *ballot) wish() string {
+	wish := fmt.Sprintf("the content with BLAKE3 %v", *b.want)
+	if b.size == nil {
+		return wish
+	}
+	return fmt.Sprintf("%s and %d bytes, which the partial download in the output folder asks for (without -r that is dropped)", wish, *b.size)
 }
 
 // group is the servers that have the same content.

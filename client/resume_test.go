@@ -193,6 +193,20 @@ func TestCorruptedPartIsFetchedAgain(t *testing.T) {
 	})
 }
 
+// TestStateAlone has no part file to the state file: nobody wants what that was of.
+func TestStateAlone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		was, now := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", was), 200*kB, 20*time.Millisecond)
+		w.interrupt(1, 3*time.Second)
+		if err := os.Remove(filepath.Join(w.out(), "f.bin.part")); err != nil {
+			t.Fatal(err)
+		}
+		w.serve(1, w.file("f.bin", now), 200*kB, 20*time.Millisecond)
+		w.download(1, resume).complete("f.bin", now)
+	})
+}
+
 // TestTornState has a state file that says nothing any more.
 func TestTornState(t *testing.T) {
 	inWorld(t, func(w *world) {
@@ -202,7 +216,8 @@ func TestTornState(t *testing.T) {
 		if err := os.Truncate(filepath.Join(w.out(), "f.bin.part.state"), 50); err != nil {
 			t.Fatal(err)
 		}
-		r := w.download(3, resume).complete("f.bin", data).mentioned("cannot resume, starting from nothing").within(1.15, size, 600*kB)
+		r := w.download(3, resume).complete("f.bin", data).mentioned("cannot resume, starting from nothing").within(1.15, size, 600*kB).
+			told("dropped the partial download of an earlier run, f.bin.part\n", 1) // -r would not have gone on with it
 		if r.result().Resumed != 0 {
 			t.Error("resumed without a state")
 		}
@@ -214,7 +229,7 @@ func TestWithoutResumeThePartialIsDropped(t *testing.T) {
 		data := content(size, 1)
 		w.three(data)
 		w.interrupt(3, 3*time.Second)
-		r := w.download(3).complete("f.bin", data).told("dropped the partial download of an earlier run, f.bin.part", 1)
+		r := w.download(3).complete("f.bin", data).told("dropped the partial download of an earlier run, f.bin.part (-r would have gone on with it)", 1)
 		if r.result().Resumed != 0 {
 			t.Error("resumed without -r")
 		}
@@ -331,7 +346,7 @@ func TestResumeOfOtherContent(t *testing.T) {
 		part := filepath.Join(w.out(), "f.bin.part")
 		before, _ := os.ReadFile(part)
 		w.serve(1, w.file("f.bin", now), 200*kB, 20*time.Millisecond)
-		w.download(1, resume).integrity(digest(was), digest(now))
+		w.download(1, resume).integrity(digest(was), digest(now), "the partial download in the output folder asks for", "without -r that is dropped")
 		if after, err := os.ReadFile(part); err != nil || !bytes.Equal(before, after) || !segment.Leftover(w.out(), "f.bin") {
 			t.Error("the partial download is not what it was")
 		}

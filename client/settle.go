@@ -286,7 +286,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	c.part, c.manifest, c.resumed = e.outcome.part, e.outcome.part.Manifest(), e.outcome.resumed
 	c.store = newStore(c.part, d.env.disk)
 	if e.outcome.dropped {
-		d.tell.Printf("dropped the partial download of an earlier run, %s.part (-r would have gone on with it)", c.name)
+		d.tellDropped(c)
 	}
 	if c.balancer == nil {
 		d.begin(c, now)
@@ -305,6 +305,15 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		}
 	}
 	return d.settle(ctx, now)
+}
+
+// tellDropped says what has become of the partial download of an earlier run.
+func (d *download) tellDropped(c *content) {
+	hint := " (-r would have gone on with it)"
+	if d.cfg.Resume {
+		hint = "" // it could not, for what has been told
+	}
+	d.tell.Printf("dropped the partial download of an earlier run, %s.part%s", c.name, hint)
 }
 
 // begin has the servers of a content given work. Where nothing is on disk, that need not wait for
