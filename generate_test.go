@@ -327,6 +327,41 @@ func TestManualIsFormatted(t *testing.T) {
 	}
 }
 
+// The texts say which flags may be repeated, and that the environment can name
+// the config file.
+func TestRepetitionAndConfigAreTold(t *testing.T) {
+	readme := section(t, "## Flags")
+	var page bytes.Buffer
+	if err := manual(&page, transport.Builtin().Names(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(readme, "BRAID_CONFIG") || !strings.Contains(page.String(), ".B BRAID_CONFIG\n") {
+		t.Error("no BRAID_CONFIG in README.md, or none among the manual's variables")
+	}
+	for _, c := range commands(transport.Builtin().Names()) {
+		if c.Set == nil {
+			continue
+		}
+		notes := strings.Join(c.Set.Notes, "\n")
+		repeated := regexp.MustCompile(`(?m)^.* may be repeated`).FindString(notes)
+		if !strings.Contains(notes, "BRAID_CONFIG") {
+			t.Errorf("%s: no BRAID_CONFIG in the notes", c.Name)
+		}
+		for _, f := range c.Set.Flags {
+			name := "-" + f.Short
+			if f.Short == "" {
+				name = "--" + f.Long
+			}
+			if strings.Contains(repeated, name) != f.List {
+				t.Errorf("%s: %s may be repeated: %v, and the notes say %q", c.Name, name, f.List, repeated)
+			}
+			if f.List && !strings.Contains(readme, "`"+name+"`") {
+				t.Errorf("README.md does not say that %s may be repeated", name)
+			}
+		}
+	}
+}
+
 // No text line of the source is longer than mandoc(1) likes, but for examples, and
 // no macro stands where it does nothing.
 func TestManualSource(t *testing.T) {

@@ -168,7 +168,9 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 		},
 		Notes: []string{
 			"Every flag can also come from the environment (BRAID_INTERVAL=2, BRAID_PORTS=9001-9004) and from a " +
-				"config file (lines such as \"interval 2\"). The command line beats the environment beats the config file.",
+				"config file (--config or BRAID_CONFIG; lines such as \"interval 2\"). The command line beats the environment " +
+				"beats the config file.",
+			"-a and -p may be repeated, and their lists are joined; of any other flag the last one holds.",
 			"Exit codes: 0 the file is there and verified, 1 other failure, 2 wrong usage, 3 content not as asked for, " +
 				"4 local disk, 5 no server answered, 6 refused by every server, 130 interrupted (-r goes on).",
 		},

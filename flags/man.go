@@ -2,6 +2,7 @@ package flags
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -137,7 +138,7 @@ func (m Manual) environment() string {
 		if c.Set == nil {
 			continue
 		}
-		for _, f := range c.Set.Flags {
+		for _, f := range append(slices.Clone(c.Set.Flags), configFlag) {
 			if seen[f.Long] {
 				continue
 			}

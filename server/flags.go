@@ -206,7 +206,9 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 		},
 		Notes: []string{
 			"Every flag can also come from the environment (BRAID_INTERVAL=2, BRAID_MAX_CONNS=64) and from a " +
-				"config file (lines such as \"interval 2\"). The command line beats the environment beats the config file.",
+				"config file (--config or BRAID_CONFIG; lines such as \"interval 2\"). The command line beats the environment " +
+				"beats the config file.",
+			"-f, -p and --limit may be repeated, and their lists are joined; of any other flag the last one holds.",
 			"Exit codes: 0 ended by Q, SIGINT or SIGTERM, 1 failure (no port could be listened on), 2 wrong usage.",
 		},
 	}
