@@ -67,8 +67,8 @@ func ParseFlags(args, transports []string) (Config, error) {
 		return Config{}, err
 	}
 	c.KeyOnCommandLine = c.Key != "" && set.OnCommandLine("key")
-	if c.Key != "" && !flags.KeyProtects(c.Transport) {
-		return Config{}, set.Errorf("key", "with --transport %s it would protect nothing, want tls or quic (or no key)", c.Transport)
+	if err := set.CheckKey(c.Key, c.Transport); err != nil {
+		return Config{}, err
 	}
 	if c.HTML != "" {
 		if err := checkPage(c.HTML, c.Output); err != nil {

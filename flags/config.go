@@ -34,7 +34,7 @@ func parseConfig(table []Flag, path string, source *string, r io.Reader, set fun
 			value = "true" // a switch
 		}
 		if err := set(name, value); err != nil {
-			return &Error{Source: *source, Value: name, Reason: err.Error()}
+			return err
 		}
 	}
 	return lines.Err()

@@ -179,10 +179,10 @@ func (s *Set) explain(err error) error {
 
 // collect lets ff fill s.given. args are normalised.
 func (s *Set) collect(table []Flag, args []string) error {
-	given := make(map[string]bool)
+	typed := make(map[string]bool) // by their long names
 	for _, a := range args {
 		name, _, _ := strings.Cut(strings.TrimPrefix(a, "--"), "=")
-		given[name] = true
+		typed[name] = true
 	}
 	fs := flag.NewFlagSet(s.Name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -204,7 +204,7 @@ func (s *Set) collect(table []Flag, args []string) error {
 	// come from neither the command line nor the config file came from there.
 	for i := range table {
 		f := &table[i]
-		if c := s.given[f.Long]; c != nil && c.source == "" && len(c.values) > 0 && !given[f.Long] {
+		if c := s.given[f.Long]; c != nil && c.source == "" && len(c.values) > 0 && !typed[f.Long] {
 			c.source = f.env()
 		}
 	}
@@ -260,6 +260,15 @@ func (s *Set) reject(f *Flag, value string, err error) *Error {
 func (s *Set) Errorf(long, format string, args ...any) *Error {
 	f := lookup(s.Flags, long)
 	return s.reject(f, s.given[f.Long].String(), errorf(format, args...))
+}
+
+// CheckKey refuses the value of --key where it is of no use: over plain TCP,
+// compressed or not, it would protect nothing.
+func (s *Set) CheckKey(key, transport string) error {
+	if base, _, _ := strings.Cut(transport, "+"); key == "" || base != "tcp" {
+		return nil
+	}
+	return s.Errorf("key", "with --transport %s it would protect nothing, want tls or quic (or no key)", transport)
 }
 
 // OnCommandLine tells whether the flag was given on the command line itself.

@@ -270,6 +270,26 @@ func TestEmptyWords(t *testing.T) {
 	}
 }
 
+func TestCheckKey(t *testing.T) {
+	var v values
+	set := testSet(&v)
+	if err := set.Parse(strings.Fields("-i 2 --key hunter2")); err != nil {
+		t.Fatal(err)
+	}
+	for transport, want := range map[string]string{
+		"tcp":      "--key: with --transport tcp it would protect nothing, want tls or quic (or no key)",
+		"tcp+zstd": "--key: with --transport tcp+zstd it would protect nothing, want tls or quic (or no key)",
+		"tls":      "", "quic": "", "quic+zstd": "",
+	} {
+		if err := set.CheckKey(v.key, transport); (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: got %v, want %s", transport, err, want)
+		}
+		if err := set.CheckKey("", transport); err != nil {
+			t.Errorf("%s without a key: %v", transport, err)
+		}
+	}
+}
+
 func TestErrorIsShort(t *testing.T) {
 	var v values
 	err := testSet(&v).Parse([]string{"-i", strings.Repeat("é\n", 4000)})

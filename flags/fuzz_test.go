@@ -26,7 +26,7 @@ func FuzzPorts(f *testing.F) {
 		}
 		seen := map[int]bool{}
 		for _, p := range ports {
-			if p < 1 || p > maxPort || seen[p] {
+			if p < 1 || p > MaxPort || seen[p] {
 				t.Errorf("%q: port %d", in, p)
 			}
 			seen[p] = true

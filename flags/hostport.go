@@ -20,7 +20,7 @@ func HostPort(p *string) func([]string) error {
 		}
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return errorf("%s is no port, want one from 1 to %d", quote(port), maxPort)
+			return errorf("%s is no port, want one from 1 to %d", quote(port), MaxPort)
 		}
 		*p = net.JoinHostPort(host, strconv.Itoa(int(n)))
 		return nil

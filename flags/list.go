@@ -51,11 +51,8 @@ func List(p *[]string, whole func(value string) bool) func([]string) error {
 	}
 }
 
-// maxPort is the highest TCP or UDP port.
-const maxPort = 65535
-
-// maxPorts bounds a list of ports.
-const maxPorts = 65535
+// MaxPort is the highest TCP or UDP port, and how many a list may have.
+const MaxPort = 65535
 
 // Ports takes a list of ports and ranges of ports, 9001,9003-9005 9010. If distinct,
 // none may come twice.
@@ -76,8 +73,8 @@ func Ports(p *[]int, distinct bool) func([]string) error {
 				if distinct && seen[port] {
 					return errorf("port %d is given twice, want each port once", port)
 				}
-				if len(ports) == maxPorts {
-					return errorf("more than %d ports, want no more than that", maxPorts)
+				if len(ports) == MaxPort {
+					return errorf("more than %d ports, want no more than that", MaxPort)
 				}
 				seen[port] = true
 				ports = append(ports, port)
@@ -110,7 +107,7 @@ func parseRange(s string) (low, high int, err error) {
 func parsePort(element, s string) (int, error) {
 	port, err := strconv.ParseUint(s, 10, 16)
 	if err != nil || port == 0 {
-		return 0, errorf("%s is no port, want ports from 1 to %d such as 9001,9002 or 9001-9004", quote(element), maxPort)
+		return 0, errorf("%s is no port, want ports from 1 to %d such as 9001,9002 or 9001-9004", quote(element), MaxPort)
 	}
 	return int(port), nil
 }

@@ -68,13 +68,6 @@ func Transport(p *string, known []string) func([]string) error {
 	}
 }
 
-// KeyProtects tells whether a shared secret is of any use with a transport:
-// over plain TCP, compressed or not, it would protect nothing.
-func KeyProtects(transport string) bool {
-	base, _, _ := strings.Cut(transport, "+")
-	return base != "tcp"
-}
-
 // Int takes a whole number from low to high.
 func Int(p *int, low, high int) func([]string) error {
 	return func(values []string) error {

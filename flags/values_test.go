@@ -177,11 +177,6 @@ func TestWordAndTransport(t *testing.T) {
 	if err := Transport(&got, []string{"tcp", "tls"})([]string{"udp"}); err == nil || err.Error() != "unknown transport, want tcp or tls" || got != "tcp" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	for name, want := range map[string]bool{"tcp": false, "tcp+zstd": false, "tls": true, "quic": true, "quic+zstd": true} {
-		if KeyProtects(name) != want {
-			t.Errorf("KeyProtects(%s) = %v", name, !want)
-		}
-	}
 }
 
 func TestHosts(t *testing.T) {

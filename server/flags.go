@@ -67,8 +67,8 @@ func ParseFlags(args, transports []string) (Config, error) {
 
 // check refuses values that do not go together, and files that cannot be served.
 func (c *Config) check(set *flags.Set) error {
-	if c.Key != "" && !flags.KeyProtects(c.Transport) {
-		return set.Errorf("key", "with --transport %s it would protect nothing, want tls or quic (or no key)", c.Transport)
+	if err := set.CheckKey(c.Key, c.Transport); err != nil {
+		return err
 	}
 	if len(c.Ports) != c.Servers {
 		return set.Errorf("servers", "%d ports in --ports/-p for %d servers, want one port for each server", len(c.Ports), c.Servers)
@@ -178,7 +178,7 @@ func (c *Config) flagSet(transports []string) *flags.Set {
 		Flags: []flags.Flag{
 			{Long: "interval", Short: "i", Arg: "SECONDS", Required: true, Set: flags.Interval(&c.Interval),
 				Help: "seconds between status blocks: 2, 0.5, also 500ms"},
-			{Long: "servers", Short: "n", Arg: "N", Required: true, Set: flags.Int(&c.Servers, 1, 65535),
+			{Long: "servers", Short: "n", Arg: "N", Required: true, Set: flags.Int(&c.Servers, 1, flags.MaxPort),
 				Help: "how many virtual servers"},
 			{Long: "file", Short: "f", Arg: "FILE", Required: true, List: true, Set: flags.List(&c.Files, isFile),
 				Help: "the file to serve; or n files with commas between them: server k serves the k-th"},
