@@ -91,23 +91,9 @@ _%[1]s() {
 `, program, strings.Join(names, "|"), strings.Join(names, " "))
 	for _, c := range commands {
 		for _, f := range c.flags() {
-			if f.isSwitch() {
-				continue
+			if !f.isSwitch() {
+				b.WriteString(bashValue(c.Name, &f))
 			}
-			var patterns []string
-			for _, s := range f.spellings() {
-				patterns = append(patterns, `"`+c.Name+" "+s+`"`)
-			}
-			action := `compopt +o default +o bashdefault 2>/dev/null; return`
-			switch {
-			case f.Values != nil:
-				action = `compopt +o default +o bashdefault 2>/dev/null; COMPREPLY=($(compgen -W '` + strings.Join(f.Values, " ") + `' -- "$cur")); return`
-			case f.takesFile():
-				action = `return`
-			case f.takesFolder():
-				action = `compopt +o default +o bashdefault -o dirnames 2>/dev/null; return`
-			}
-			fmt.Fprintf(&b, "\t%s) %s ;;\n", strings.Join(patterns, "|"), action)
 		}
 	}
 	b.WriteString("\tesac\n\tcompopt +o default +o bashdefault 2>/dev/null\n\tcase $mode in\n")
@@ -122,6 +108,25 @@ _%[1]s() {
 	}
 	fmt.Fprintf(&b, "\tesac\n}\ncomplete -o bashdefault -o default -F _%[1]s %[1]s\n", program)
 	return b.String()
+}
+
+// bashValue is the case of a flag that stands before the word to complete.
+func bashValue(mode string, f *Flag) string {
+	const noFiles = `compopt +o default +o bashdefault `
+	var patterns []string
+	for _, s := range f.spellings() {
+		patterns = append(patterns, `"`+mode+" "+s+`"`)
+	}
+	action := noFiles + `2>/dev/null; return`
+	switch {
+	case f.Values != nil:
+		action = noFiles + `2>/dev/null; COMPREPLY=($(compgen -W '` + strings.Join(f.Values, " ") + `' -- "$cur")); return`
+	case f.takesFile():
+		action = `return`
+	case f.takesFolder():
+		action = noFiles + `-o dirnames 2>/dev/null; return`
+	}
+	return fmt.Sprintf("\t%s) %s ;;\n", strings.Join(patterns, "|"), action)
 }
 
 func zshCompletion(program string, commands []Command) string {
@@ -179,45 +184,51 @@ func zshSpec(f *Flag) string {
 func fishCompletion(program string, commands []Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# fish completion for %[1]s; made by \"%[1]s completion fish\"\ncomplete -c %[1]s -f\n", program)
-	quote := func(s string) string {
-		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
+	for _, c := range commands {
+		fmt.Fprintf(&b, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", program, c.Name, fish(c.Help))
 	}
 	for _, c := range commands {
-		fmt.Fprintf(&b, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", program, c.Name, quote(c.Help))
-	}
-	for _, c := range commands {
-		seen := quote("__fish_seen_subcommand_from " + c.Name)
+		seen := fish("__fish_seen_subcommand_from " + c.Name)
 		if c.Words != nil {
-			fmt.Fprintf(&b, "complete -c %s -n %s -a %s\n", program, seen, quote(strings.Join(c.Words, " ")))
+			fmt.Fprintf(&b, "complete -c %s -n %s -a %s\n", program, seen, fish(strings.Join(c.Words, " ")))
 		}
 		for _, f := range c.flags() {
-			fmt.Fprintf(&b, "complete -c %s -n %s", program, seen)
-			if f.Short != "" {
-				fmt.Fprintf(&b, " -s %s", f.Short)
-			}
-			fmt.Fprintf(&b, " -l %s", f.Long)
-			switch {
-			case f.isSwitch():
-			case f.Values != nil:
-				fmt.Fprintf(&b, " -x -a %s", quote(strings.Join(f.Values, " ")))
-			case f.takesFile():
-				b.WriteString(" -r -F")
-			case f.takesFolder():
-				b.WriteString(" -x -a '(__fish_complete_directories)'")
-			default:
-				b.WriteString(" -x")
-			}
-			fmt.Fprintf(&b, " -d %s\n", quote(f.Help))
+			fmt.Fprintf(&b, "complete -c %s -n %s%s\n", program, seen, fishFlag(&f))
 		}
 	}
 	return b.String()
 }
 
+// fishFlag is what complete is told of a flag.
+func fishFlag(f *Flag) string {
+	names := " -l " + f.Long
+	if f.Short != "" {
+		names = " -s " + f.Short + names
+	}
+	value := " -x"
+	switch {
+	case f.isSwitch():
+		value = ""
+	case f.Values != nil:
+		value = " -x -a " + fish(strings.Join(f.Values, " "))
+	case f.takesFile():
+		value = " -r -F"
+	case f.takesFolder():
+		value = " -x -a '(__fish_complete_directories)'"
+	}
+	return names + value + " -d " + fish(f.Help)
+}
+
+// fish puts text into single quotes for fish.
+func fish(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
+}
+
 func powershellCompletion(program string, commands []Command) string {
 	var b strings.Builder
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-	item := func(b *strings.Builder, text, help string) {
-		fmt.Fprintf(b, "            @(%s, %s)\n", quote(text), quote(help))
+	item := func(text, help string) {
+		fmt.Fprintf(&b, "            ,@(%s, %s)\n", quote(text), quote(help))
 	}
 	fmt.Fprintf(&b, `# PowerShell completion for %[1]s; made by "%[1]s completion powershell"
 Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
@@ -232,12 +243,10 @@ Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
 	for _, c := range commands {
 		fmt.Fprintf(&b, "        %s = @(\n", quote(c.Name))
 		for _, w := range c.Words {
-			b.WriteString("            ,")
-			item(&b, w, w)
+			item(w, w)
 		}
 		for _, f := range c.flags() {
-			b.WriteString("            ,")
-			item(&b, "--"+f.Long, f.Help)
+			item("--"+f.Long, f.Help)
 		}
 		b.WriteString("        )\n")
 	}
@@ -275,7 +284,7 @@ Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
     }
 }
 `)
-	return strings.ReplaceAll(b.String(), ",            @(", ",@(")
+	return b.String()
 }
 
 // single puts text into single quotes for a POSIX shell.
