@@ -56,7 +56,7 @@ func FuzzServerBytes(f *testing.F) {
 	f.Add(conversation(small, nil)[:len(small)/10+60], false)
 	f.Add(conversation(content(70*kB, 1), nil)[:300], true)
 	f.Add(conversation(content(70*kB, 1), nil), true)
-	f.Add(conversation(small, func(w *wire.Welcome) { w.Layout = segment.LayoutOf(16 << 40) }), true)
+	f.Add(conversation(small, func(w *wire.Welcome) { w.Layout, w.Manifest = segment.LayoutOf(16<<40), false }), true)
 	f.Add(conversation(small, func(w *wire.Welcome) { w.Layout = segment.LayoutOf(1001) }), true)
 	f.Add(conversation(small, func(w *wire.Welcome) { w.Manifest = false }), true)
 	f.Add(wire.Append(conversation(small, nil), wire.Refuse{Code: wire.Shutdown, Text: "bye"}), true)

@@ -142,6 +142,9 @@ func decodeWelcome(b []byte) (Message, error) {
 	if !utf8.Valid(b[48:]) {
 		return nil, broken("WELCOME with a name that is not UTF-8")
 	}
+	if want := segment.ManifestSize(m.Layout); flags&flagManifest != 0 && want > InlineManifest {
+		return nil, broken("WELCOME with a manifest of %d bytes behind it that nobody asked for", want)
+	}
 	m.Manifest, m.Hardy, m.Name = flags&flagManifest != 0, flags&flagHardy != 0, string(b[48:])
 	return m, nil
 }

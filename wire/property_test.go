@@ -32,10 +32,11 @@ func drawHello(t *rapid.T) Hello {
 }
 
 func drawWelcome(t *rapid.T) Welcome {
+	layout := segment.LayoutOf(rapid.Int64Range(0, maxOffset).Draw(t, "size"))
 	return Welcome{
-		Layout:   segment.LayoutOf(rapid.Int64Range(0, maxOffset).Draw(t, "size")),
+		Layout:   layout,
 		Root:     segment.Root(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root")),
-		Manifest: rapid.Bool().Draw(t, "manifest"),
+		Manifest: segment.ManifestSize(layout) <= InlineManifest && rapid.Bool().Draw(t, "manifest"),
 		Hardy:    rapid.Bool().Draw(t, "hardy"),
 		Name:     drawText(t, "name", 1, MaxName),
 	}
