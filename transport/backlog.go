@@ -7,16 +7,20 @@ import (
 
 // backlog tells whether more has come on a connection than its reader has taken.
 type backlog struct {
+	start   time.Time    // times are counted from it, on the monotonic clock
 	full    atomic.Int64 // bytes that were read since a read found less than it could take
-	reading atomic.Int64 // since when a read is under way, Unix ns; 0: none is
+	reading atomic.Int64 // since when a read is under way, ns; 0: none is
 }
+
+// newBacklog starts a nanosecond ago, so that no read begins at 0.
+func newBacklog() backlog { return backlog{start: time.Now().Add(-1)} }
 
 const (
 	muchRead = 32 << 10              // bytes that tell of more
 	waiting  = 50 * time.Millisecond // on a busy machine a read may take so long though there is more
 )
 
-func (b *backlog) begin() { b.reading.Store(time.Now().UnixNano()) }
+func (b *backlog) begin() { b.reading.Store(int64(time.Since(b.start))) }
 
 // found notes that a read that could take room bytes took n.
 func (b *backlog) found(n, room int) {
@@ -33,5 +37,5 @@ func (b *backlog) end() { b.reading.Store(0) }
 // has read, or has found all that it could take for a while. It may be called at any time.
 func (b *backlog) Behind() bool {
 	since := b.reading.Load()
-	return since == 0 || b.full.Load() >= muchRead && time.Duration(time.Now().UnixNano()-since) < waiting
+	return since == 0 || b.full.Load() >= muchRead && time.Since(b.start)-time.Duration(since) < waiting
 }

@@ -11,7 +11,7 @@ import (
 
 func TestBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b backlog
+		b := newBacklog()
 		expect := func(want bool, when string) {
 			t.Helper()
 			if b.Behind() != want {

@@ -156,7 +156,7 @@ func (t *quicTransport) dialAddress(ctx context.Context, addr *net.UDPAddr) (net
 		socket.close()
 		return nil, err
 	}
-	return &quicConn{stream: stream, quic: conn, transport: t, dialed: true, release: socket.close}, nil
+	return &quicConn{stream: stream, quic: conn, transport: t, dialed: true, release: socket.close, backlog: newBacklog()}, nil
 }
 
 // stagger is the pause between two attempts of a race (RFC 8305 section 5).
@@ -327,7 +327,8 @@ func (l *quicListener) getReady(ctx context.Context, conn *quic.Conn) net.Conn {
 		return nil
 	}
 	l.transport.retain(l.socket)
-	return &quicConn{stream: stream, quic: conn, transport: l.transport, release: func() { l.transport.release(l.socket) }}
+	release := func() { l.transport.release(l.socket) }
+	return &quicConn{stream: stream, quic: conn, transport: l.transport, release: release, backlog: newBacklog()}
 }
 
 // firstStream waits for the one stream of a connection.

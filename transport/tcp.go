@@ -32,7 +32,7 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 	if t, ok := c.(*net.TCPConn); ok {
 		widen(t)
-		return &gathering{TCPConn: t}, nil
+		return &gathering{TCPConn: t, backlog: newBacklog()}, nil
 	}
 	return c, nil
 }
