@@ -45,14 +45,16 @@ func newAcceptor(addr net.Addr) *acceptor {
 	return a
 }
 
-// Accept waits for a connection that is ready.
+// Accept waits for a connection that is ready. After close it returns none, also where failed ones wait.
 func (a *acceptor) Accept() (net.Conn, error) {
-	select {
-	case <-a.ctx.Done():
-	case o := <-a.ready:
-		return o.conn, o.err
-	case c := <-a.failed:
-		return c, nil
+	if a.ctx.Err() == nil {
+		select {
+		case <-a.ctx.Done():
+		case o := <-a.ready:
+			return o.conn, o.err
+		case c := <-a.failed:
+			return c, nil
+		}
 	}
 	return nil, &net.OpError{Op: "accept", Net: a.addr.Network(), Addr: a.addr, Err: net.ErrClosed}
 }

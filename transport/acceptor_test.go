@@ -2,10 +2,25 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 	"time"
 )
+
+// TestNothingIsAcceptedAfterClose: not even what failed before it.
+func TestNothingIsAcceptedAfterClose(t *testing.T) {
+	a := newAcceptor(&net.UDPAddr{})
+	for range maxFailed {
+		a.tell(&net.UDPAddr{}, ErrKey)
+	}
+	a.close()
+	for range maxFailed {
+		if c, err := a.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("%v, %v, want net.ErrClosed", c, err)
+		}
+	}
+}
 
 // TestSilentConnectionsShutOutNobody: more of them than a listener has slots, and a client after them.
 func TestSilentConnectionsShutOutNobody(t *testing.T) {
