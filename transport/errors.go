@@ -4,14 +4,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/quic-go/quic-go"
 )
 
 // ErrKey means that the two sides do not share a key: one of them has another
 // one, or none. It comes from Dial or, because a server checks last, from the
-// first Read or Write; who listens gets it from the first Read of a connection that is none.
-// The error that wraps it says in words what was wrong.
+// first Read or Write. A listener's Accept returns the refused connection all the same, and
+// its first Read fails with this. The error that wraps it says in words what was wrong.
 var ErrKey = errors.New("the keys do not match")
 
 // ErrMismatch means that the other side does not speak this transport. It
@@ -30,6 +31,7 @@ func (v *verdict) Unwrap() error { return v.kind }
 
 // The alerts of RFC 8446 section 6.2 that say more than "something failed".
 const (
+	alertHandshakeFailure      = 40
 	alertBadCertificate        = 42
 	alertProtocolVersion       = 70
 	alertCertificateRequired   = 116
@@ -50,6 +52,8 @@ func explain(err error) error {
 		return &verdict{ErrMismatch, "the other side does not speak TLS"}
 	case err.Error() == noCertificate, localAlert(err) == alertCertificateRequired:
 		return &verdict{ErrKey, "the other side has no key"}
+	case strings.HasPrefix(err.Error(), oldVersion):
+		return &verdict{ErrMismatch, notTLS13}
 	case localAlert(err) == alertNoApplicationProtocol:
 		return &verdict{ErrMismatch, "the other side speaks something else than braid over QUIC"}
 	}
@@ -58,11 +62,17 @@ func explain(err error) error {
 		return &verdict{ErrKey, "the other side asks for a key, and none was given"}
 	case alertBadCertificate:
 		return &verdict{ErrKey, "the other side has another key"}
-	case alertNoApplicationProtocol, alertProtocolVersion:
-		return &verdict{ErrMismatch, "the other side speaks something else than braid over TLS 1.3"}
+	case alertNoApplicationProtocol, alertProtocolVersion, alertHandshakeFailure:
+		return &verdict{ErrMismatch, notTLS13}
 	}
 	return err
 }
+
+const notTLS13 = "the other side speaks something else than braid over TLS 1.3"
+
+// oldVersion is how crypto/tls begins what it says of a server that goes on with TLS 1.2, though that was not
+// offered. It has no other name for it either. A server of that time may as well find no cipher in common: alert 40.
+const oldVersion = "tls: server selected unsupported protocol version"
 
 // noCertificate is what crypto/tls says when it asked for a certificate and got none. It
 // has no other name for it.
@@ -83,7 +93,7 @@ func remoteAlert(err error) int {
 	var overTCP *net.OpError
 	if errors.As(err, &overTCP) && overTCP.Op == "remote error" {
 		// The type of the alert is crypto/tls's own; its text is public.
-		for _, n := range []int{alertBadCertificate, alertProtocolVersion, alertCertificateRequired, alertNoApplicationProtocol} {
+		for _, n := range []int{alertHandshakeFailure, alertBadCertificate, alertProtocolVersion, alertCertificateRequired, alertNoApplicationProtocol} {
 			if overTCP.Err.Error() == tls.AlertError(n).Error() {
 				return n
 			}

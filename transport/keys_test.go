@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -503,5 +504,36 @@ func TestUnverifiedIsToldOnce(t *testing.T) {
 		if !slices.Equal(told, []string{unverified}) {
 			t.Errorf("%s: told %q", name, told)
 		}
+	}
+}
+
+// TestOldTLSIsAStranger: whatever a server says that knows nothing newer than TLS 1.2.
+func TestOldTLSIsAStranger(t *testing.T) {
+	says := func(record ...byte) func(net.Conn) {
+		return func(c net.Conn) {
+			c.Read(make([]byte, 4096))
+			c.Write(record)
+		}
+	}
+	hello := append([]byte{22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3}, make([]byte, 36)...) // ServerHello, version 3.3
+	for name, answer := range map[string]func(net.Conn){
+		"Go": func(c net.Conn) {
+			tls.Server(c, &tls.Config{MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{someone(t, 0).certificate}}).Handshake()
+		},
+		"no cipher in common": says(21, 3, 3, 0, 2, 2, alertHandshakeFailure),
+		"goes on with 1.2":    says(hello...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := net.Pipe()
+			defer client.Close()
+			go func() {
+				answer(server)
+				io.Copy(io.Discard, server)
+			}()
+			c := newTLSConn(client, someone(t, 0).client(), tls.Client)
+			if err := explain(c.Conn.HandshakeContext(t.Context())); !errors.Is(err, ErrMismatch) {
+				t.Errorf("%v, want ErrMismatch", err)
+			}
+		})
 	}
 }
