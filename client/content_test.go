@@ -457,7 +457,7 @@ func TestEvilNames(t *testing.T) {
 		"CON":                            "_CON",
 		"..":                             "download",
 		"a\nb\x1b[2Jc":                   "a_b_[2Jc",
-		strings.Repeat("x", 4090) + ".y": strings.Repeat("x", 198) + ".y",
+		strings.Repeat("x", 4090) + ".y": strings.Repeat("x", 242) + ".y",
 		"f.part.state":                   "f.part.state_",
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -11,8 +11,8 @@ const (
 	partSuffix  = ".part"
 	stateSuffix = ".part.state"
 
-	// maxName leaves room for the suffixes below the 255 bytes of common file systems.
-	maxName = 200
+	// maxName leaves room for the longer suffix below the 255 bytes of common file systems.
+	maxName = 255 - len(stateSuffix)
 	// maxExtension is how many bytes of it are still taken for an extension.
 	maxExtension = 20
 )
@@ -20,7 +20,7 @@ const (
 // SafeName makes the name that a server told safe as a base name on any system: the
 // part behind the last separator, of either kind, in valid UTF-8, without control
 // characters, characters or names that Windows refuses, or trailing dots and
-// spaces; at most 200 bytes, keeping the extension; never empty; and never one that
+// spaces; at most 244 bytes, keeping the extension; never empty; and never one that
 // could be the part or state file of another download. A safe name stays as it is.
 func SafeName(name string) string {
 	name = strings.ToValidUTF8(name, "_")
