@@ -10,7 +10,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -164,7 +163,7 @@ func (d *download) fail(ctx context.Context, err error) error {
 	case !d.worthKeeping():
 		d.content.part.Discard()
 	default:
-		state = filepath.Join(d.cfg.Output, d.content.part.Name()+".part")
+		state = d.content.part.Path()
 		if closeErr := d.content.part.Close(); closeErr != nil {
 			d.tell.Printf("the state could not be saved: %v", closeErr)
 		}

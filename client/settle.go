@@ -313,7 +313,7 @@ func (d *download) tellDropped(c *content) {
 	if d.cfg.Resume {
 		hint = "" // it could not, for what has been told
 	}
-	d.tell.Printf("dropped the partial download of an earlier run, %s.part%s", c.name, hint)
+	d.tell.Printf("dropped the partial download of an earlier run, %s%s", filepath.Base(c.part.Path()), hint)
 }
 
 // begin has the servers of a content given work. Where nothing is on disk, that need not wait for

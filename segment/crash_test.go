@@ -85,7 +85,7 @@ const all = 1 << 30
 // honest holds that all that is had is there, and right.
 func (c *trial) honest(p *Part) {
 	c.t.Helper()
-	b, err := os.ReadFile(p.partPath())
+	b, err := os.ReadFile(p.Path())
 	if err != nil {
 		c.t.Fatal(err)
 	}

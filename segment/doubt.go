@@ -40,10 +40,10 @@ func (p *Part) writeDoubtful(ctx context.Context) error {
 		}
 		b := buf[:l.Len(i)]
 		if err := readFull(p.file, b, l.Offset(i)); err != nil {
-			return diskError("read", p.partPath(), err)
+			return diskError("read", p.Path(), err)
 		}
 		if !p.manifest.Verify(i, b) {
-			return diskError("read", p.partPath(), errFickle)
+			return diskError("read", p.Path(), errFickle)
 		}
 		if err := p.WriteSegment(i, b); err != nil {
 			return err

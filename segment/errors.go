@@ -36,7 +36,7 @@ var (
 // another file is in its place.
 var (
 	errVanished = errors.New("it was removed while it was being written")
-	errReplaced = errors.New("it was replaced while it was being written")
+	errReplaced = errors.New("it was replaced by another file")
 )
 
 // DiskError is a failure of the local disk, of whatever kind: no space, no

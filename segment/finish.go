@@ -15,8 +15,8 @@ import (
 // its path: fsync, rename, fsync of the folder, and only then the state file goes. A
 // crash at any point leaves either both files or the finished one, perhaps with the
 // state file beside it, which Resume and Drop clear away. The error is a *DiskError,
-// ErrExists if there is a file of that name that may not be replaced. After an error
-// only Close and Discard make sense.
+// ErrExists if there is a file of that name that may not be replaced; another one only for a part
+// that lacks segments or is closed. After an error only Close and Discard make sense.
 func (p *Part) Finish() (string, error) {
 	if p.state == nil {
 		return "", fmt.Errorf("%s is closed already", p.name)
@@ -30,7 +30,7 @@ func (p *Part) Finish() (string, error) {
 	}
 	if err := p.file.Sync(); err != nil {
 		p.doubt()
-		return "", diskError("sync", p.partPath(), err)
+		return "", diskError("sync", p.Path(), err)
 	}
 	if err := p.mayBecome(path); err != nil { // not sooner: the fsync may take long
 		return "", err
@@ -41,7 +41,7 @@ func (p *Part) Finish() (string, error) {
 	if err := p.closeFile(); err != nil { // Windows renames no open file
 		return "", err
 	}
-	if err := retry(func() error { return p.disk.rename(p.partPath(), path) }); err != nil {
+	if err := retry(func() error { return p.disk.rename(p.Path(), path) }); err != nil {
 		return "", diskError("rename to", path, err)
 	}
 	if err := p.disk.syncDir(p.dir); err != nil {

@@ -14,7 +14,7 @@ import (
 func finished(t *testing.T, dir string, data []byte) *Part {
 	t.Helper()
 	p := create(t, dir, manifestOf(t, data))
-	fetch(t, p, data, upTo(p.Missing())...)
+	fetch(t, p, data, upTo(p.missing)...)
 	return p
 }
 
@@ -60,8 +60,8 @@ func TestCrashBeforeRename(t *testing.T) {
 		t.Fatal(err)
 	}
 	p = resume(t, dir)
-	if p.Missing() != 0 {
-		t.Fatalf("%d segments missing", p.Missing())
+	if p.missing != 0 {
+		t.Fatalf("%d segments missing", p.missing)
 	}
 	path, err := p.Finish()
 	if err != nil {
@@ -141,7 +141,7 @@ func TestFileThatComesWithTheFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	fetch(t, p, c.data, upTo(p.Missing())...)
+	fetch(t, p, c.data, upTo(p.missing)...)
 	path, mine := filepath.Join(c.disk.dir, "film.avi"), []byte("mine")
 	c.disk.fault = func(_ int, op string) error {
 		if op == "sync" {
@@ -223,8 +223,8 @@ func TestFinishOntoFolder(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if p := resume(t, dir); p.Missing() != 0 {
-		t.Errorf("the failure has cost %d segments", p.Missing())
+	if p := resume(t, dir); p.missing != 0 {
+		t.Errorf("the failure has cost %d segments", p.missing)
 	}
 }
 

@@ -81,7 +81,7 @@ func (p *Part) create() error {
 	if err := p.state.Truncate(0); err != nil {
 		return diskError("write", p.state.path, err)
 	}
-	path := p.partPath()
+	path := p.Path()
 	if err := p.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return diskError("remove", path, err)
 	}
@@ -103,10 +103,10 @@ func (p *Part) reserve() error {
 	free, known := freeSpace(p.dir)
 	if need := size - allocated(p.file); known && need > free {
 		err := fmt.Errorf("%w: %d bytes needed, %d free", ErrNoSpace, need, free)
-		return diskError("create", p.partPath(), err)
+		return diskError("create", p.Path(), err)
 	}
 	makeSparse(p.file)
-	return diskError("resize", p.partPath(), p.file.Truncate(size))
+	return diskError("resize", p.Path(), p.file.Truncate(size))
 }
 
 // Leftover tells whether there is a part or a state file of an earlier run (or of
@@ -135,7 +135,8 @@ func Drop(dir, name string) error {
 	return p.Discard()
 }
 
-func (p *Part) partPath() string { return filepath.Join(p.dir, p.name+partSuffix) }
+// Path returns where the part file is.
+func (p *Part) Path() string { return filepath.Join(p.dir, p.name+partSuffix) }
 
 // Name returns the name that the finished file will have in its folder.
 func (p *Part) Name() string { return p.name }
@@ -149,11 +150,9 @@ func (p *Part) Have(i int) bool { return p.have.has(i) }
 // HaveBytes returns how many bytes of the file are had.
 func (p *Part) HaveBytes() int64 { return p.haveBytes }
 
-// Missing returns how many segments are not had yet.
-func (p *Part) Missing() int { return p.missing }
-
 // WriteSegment writes segment i, which the caller has verified, to its place. Any
-// goroutine may call it, also for the same segment. The error is a *DiskError.
+// goroutine may call it, also for the same segment. The error is a *DiskError, unless there is no
+// such segment.
 func (p *Part) WriteSegment(i int, data []byte) error {
 	l := p.manifest.layout
 	if i < 0 || i >= l.Count() || len(data) != l.Len(i) {
@@ -164,7 +163,7 @@ func (p *Part) WriteSegment(i int, data []byte) error {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	if _, err := p.file.WriteAt(data, l.Offset(i)); err != nil {
-		return diskError("write", p.partPath(), err)
+		return diskError("write", p.Path(), err)
 	}
 	return nil
 }
@@ -252,7 +251,7 @@ func (p *Part) closeFile() error {
 	if err != nil && p.manifest != nil { // some network file systems write no sooner
 		p.doubt()
 	}
-	return diskError("close", p.partPath(), err)
+	return diskError("close", p.Path(), err)
 }
 
 // Discard removes both files, as far as they are still ours. After Finish, Close or Discard it does
@@ -275,7 +274,7 @@ func (p *Part) Discard() error {
 }
 
 func (p *Part) removePart() error {
-	path := p.partPath()
+	path := p.Path()
 	err := retry(func() error { return p.disk.remove(path) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -100,8 +100,8 @@ func TestDownload(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "made", "here")
 		p := create(t, dir, m)
 		holds(t, dir, "film.avi.part", "film.avi.part.state")
-		if p.Missing() != l.Count() || p.HaveBytes() != 0 {
-			t.Errorf("%d bytes: starts with %d segments missing, %d bytes had", size, p.Missing(), p.HaveBytes())
+		if p.missing != l.Count() || p.HaveBytes() != 0 {
+			t.Errorf("%d bytes: starts with %d segments missing, %d bytes had", size, p.missing, p.HaveBytes())
 		}
 		if l.Count() > 0 {
 			if _, err := p.Finish(); err == nil {
@@ -113,8 +113,8 @@ func TestDownload(t *testing.T) {
 				t.Errorf("%d bytes: segment %d is had beforehand", size, i)
 			}
 			fetch(t, p, data, i, i) // had twice counts once
-			if !p.Have(i) || p.Missing() != i || p.HaveBytes() != l.Size-l.Offset(i) {
-				t.Errorf("%d bytes: with segment %d had, %d missing, %d bytes had", size, i, p.Missing(), p.HaveBytes())
+			if !p.Have(i) || p.missing != i || p.HaveBytes() != l.Size-l.Offset(i) {
+				t.Errorf("%d bytes: with segment %d had, %d missing, %d bytes had", size, i, p.missing, p.HaveBytes())
 			}
 		}
 		path, err := p.Finish()
@@ -197,8 +197,8 @@ func TestInterruptAndResume(t *testing.T) {
 		if p.Name() != "film.avi" || p.Manifest().Root() != m.Root() || p.Manifest().Layout() != m.Layout() {
 			t.Errorf("%d bytes: another download is resumed", size)
 		}
-		if p.Missing() != m.Layout().Count()-half || p.HaveBytes() != m.Layout().RunBytes(Run{0, half}) {
-			t.Errorf("%d bytes: %d missing, %d bytes had", size, p.Missing(), p.HaveBytes())
+		if p.missing != m.Layout().Count()-half || p.HaveBytes() != m.Layout().RunBytes(Run{0, half}) {
+			t.Errorf("%d bytes: %d missing, %d bytes had", size, p.missing, p.HaveBytes())
 		}
 		for i := range m.Layout().Count() {
 			if p.Have(i) != (i < half) {
@@ -253,7 +253,7 @@ func TestResumeBelievesOnlyWhatVerifies(t *testing.T) {
 			rt.Fatal(err)
 		}
 		length := rapid.Int64Range(0, 2*l.Size).Draw(rt, "length")
-		if err := os.Truncate(p.partPath(), length); err != nil {
+		if err := os.Truncate(p.Path(), length); err != nil {
 			rt.Fatal(err)
 		}
 
@@ -275,8 +275,8 @@ func TestResumeBelievesOnlyWhatVerifies(t *testing.T) {
 					missing++
 				}
 			}
-			if p.HaveBytes() != bytesHad || p.Missing() != missing {
-				rt.Fatalf("%d bytes had, %d segments missing; want %d, %d", p.HaveBytes(), p.Missing(), bytesHad, missing)
+			if p.HaveBytes() != bytesHad || p.missing != missing {
+				rt.Fatalf("%d bytes had, %d segments missing; want %d, %d", p.HaveBytes(), p.missing, bytesHad, missing)
 			}
 			if info, err := p.file.Stat(); err != nil || info.Size() != l.Size {
 				rt.Fatalf("the part file has not its size: %v, %v", info, err)
@@ -322,8 +322,8 @@ func TestResumeCancelledKeepsTheState(t *testing.T) {
 	if _, err := Resume(ctx, dir, "film.avi"); err != context.Canceled {
 		t.Fatalf("got %v", err)
 	}
-	if p := resume(t, dir); p.Missing() != p.Manifest().Layout().Count()-3 {
-		t.Errorf("%d segments missing afterwards", p.Missing())
+	if p := resume(t, dir); p.missing != p.Manifest().Layout().Count()-3 {
+		t.Errorf("%d segments missing afterwards", p.missing)
 	}
 }
 
@@ -347,7 +347,7 @@ func TestNothingToResume(t *testing.T) {
 			p := create(t, dir, m)
 			fetch(t, p, data, 0, 1)
 			p.Close()
-			if err := spoil(p.partPath(), p.partPath()+".state"); err != nil {
+			if err := spoil(p.Path(), p.Path()+".state"); err != nil {
 				t.Fatal(err)
 			}
 			if _, _, err := PeekState(dir, "film.avi"); !errors.Is(err, ErrNoState) {
@@ -391,7 +391,7 @@ func TestCreateStartsFromNothing(t *testing.T) {
 
 	other := random(100_000)
 	p = create(t, dir, manifestOf(t, other))
-	content(t, p.partPath(), make([]byte, len(other)))
+	content(t, p.Path(), make([]byte, len(other)))
 	p.Close()
 	if p := resume(t, dir); p.Manifest().Root() != manifestOf(t, other).Root() || p.HaveBytes() != 0 {
 		t.Error("something of the old download is left")
@@ -494,8 +494,8 @@ func TestSecondClientIsRefused(t *testing.T) {
 	p.Close()
 	p = resume(t, dir)
 	refused(t, dir, m)
-	if p.Missing() != 0 {
-		t.Fatalf("the attempts have cost %d segments", p.Missing())
+	if p.missing != 0 {
+		t.Fatalf("the attempts have cost %d segments", p.missing)
 	}
 	other, err := Create(dir, "other.avi", m)
 	if err != nil {
@@ -536,8 +536,8 @@ func TestOtherProcess(t *testing.T) {
 	child.Wait()
 	p := resume(t, dir)
 	count := m.Layout().Count()
-	if p.Manifest().Root() != m.Root() || p.Missing() != count-count/2 {
-		t.Errorf("after a kill %d of %d segments are missing", p.Missing(), count)
+	if p.Manifest().Root() != m.Root() || p.missing != count-count/2 {
+		t.Errorf("after a kill %d of %d segments are missing", p.missing, count)
 	}
 }
 
@@ -575,6 +575,31 @@ func TestDiskErrors(t *testing.T) {
 	}
 }
 
+// statless is a disk whose files tell nothing of themselves.
+type statless struct{ disk }
+
+type statlessFile struct{ file }
+
+func (s statless) open(path string, flag int) (file, error) {
+	f, err := s.disk.open(path, flag)
+	if filepath.Ext(path) == partSuffix {
+		f = statlessFile{f}
+	}
+	return f, err
+}
+
+func (statlessFile) Stat() (os.FileInfo, error) { return nil, syscall.EIO }
+
+// The cause is told, and not that somebody has replaced the file.
+func TestResumeWithoutStat(t *testing.T) {
+	dir := t.TempDir()
+	create(t, dir, manifestOf(t, random(100_000))).Close()
+	var e *DiskError
+	if _, err := resumeOn(context.Background(), statless{system{}}, dir, "film.avi"); !errors.Is(err, syscall.EIO) || !errors.As(err, &e) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNoSpace(t *testing.T) {
 	dir := t.TempDir()
 	if _, known := freeSpace(dir); !known {
@@ -607,7 +632,7 @@ func TestPartTakesNoSpaceBeforehand(t *testing.T) {
 	if n := allocated(p.file); n > 1<<20 {
 		t.Errorf("%d bytes taken before the first one came", n)
 	}
-	fetch(t, p, data, upTo(p.Missing())...)
+	fetch(t, p, data, upTo(p.missing)...)
 	if err := p.file.Sync(); err != nil {
 		t.Fatal(err)
 	}

@@ -23,14 +23,14 @@ func (p *Part) Present() error {
 
 // inPlace fails when the file under the part's name is not ours.
 func (p *Part) inPlace() error {
-	named, err := os.Lstat(p.partPath())
+	named, err := os.Lstat(p.Path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = errVanished
 	case err == nil && p.file != nil:
 		err = p.sameFile(named)
 	}
-	return diskError("write", p.partPath(), err)
+	return diskError("write", p.Path(), err)
 }
 
 func (p *Part) sameFile(named os.FileInfo) error {

@@ -47,7 +47,7 @@ func TestFinishBesideASecondClient(t *testing.T) {
 	if err := second.Present(); err != nil {
 		t.Errorf("the second client: %v", err)
 	}
-	fetch(t, second, data, upTo(second.Missing()+1)...)
+	fetch(t, second, data, upTo(second.missing+1)...)
 	path, err := second.Finish()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestFinishWithTheLockTaken(t *testing.T) {
 func TestFinishOfAnotherFile(t *testing.T) {
 	dir := t.TempDir()
 	p := finished(t, dir, random(100_000))
-	remove(t, p.partPath())
+	remove(t, p.Path())
 	fails(t, p, errVanished)
 	if err := p.Discard(); err != nil {
 		t.Fatal(err)
@@ -87,14 +87,14 @@ func TestFinishOfAnotherFile(t *testing.T) {
 	p = finished(t, dir, random(100_000))
 	other := filepath.Join(dir, "other")
 	writeFile(t, other, []byte("other"))
-	if err := os.Rename(other, p.partPath()); err != nil {
+	if err := os.Rename(other, p.Path()); err != nil {
 		t.Fatal(err)
 	}
 	fails(t, p, errReplaced)
 	if err := p.Discard(); err != nil {
 		t.Fatal(err)
 	}
-	content(t, p.partPath(), []byte("other"))
+	content(t, p.Path(), []byte("other"))
 	holds(t, dir, "film.avi.part")
 }
 
@@ -123,8 +123,8 @@ func TestStateIsMadeAnew(t *testing.T) {
 				t.Fatal(err)
 			}
 			p = resume(t, dir)
-			if want := p.Manifest().Layout().Count() - 4; p.Missing() != want {
-				t.Errorf("%d segments missing, want %d", p.Missing(), want)
+			if want := p.Manifest().Layout().Count() - 4; p.missing != want {
+				t.Errorf("%d segments missing, want %d", p.missing, want)
 			}
 			fetch(t, p, data, upTo(p.Manifest().Layout().Count())...)
 			spoil(t, p.state.path)

@@ -74,7 +74,7 @@ func (p *Part) resume(ctx context.Context) error {
 
 // openPart opens the part file, if it is an ordinary one.
 func (p *Part) openPart() error {
-	path := p.partPath()
+	path := p.Path()
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %s is missing", ErrNoState, path)
@@ -97,11 +97,7 @@ func (p *Part) openPart() error {
 	if p.file, err = p.disk.open(path, os.O_RDWR); err != nil {
 		return diskError("open", path, err)
 	}
-	opened, err := p.file.Stat()
-	if err != nil || !os.SameFile(info, opened) {
-		return diskError("open", path, errSwapped)
-	}
-	return nil
+	return diskError("open", path, p.sameFile(info))
 }
 
 // readBack marks those of the flagged segments that verify. One that cannot be read, as
@@ -116,5 +112,5 @@ func (p *Part) readBack(ctx context.Context, flagged bitmap) error {
 		}
 		return nil
 	})
-	return diskError("read", p.partPath(), err)
+	return diskError("read", p.Path(), err)
 }

@@ -30,7 +30,7 @@ func TestCreateFollowsNoSymlink(t *testing.T) {
 				writeFile(t, filepath.Join(elsewhere, "precious"), []byte("precious"))
 				symlink(t, filepath.Join(elsewhere, target), filepath.Join(dir, "film.avi"+suffix))
 				p := create(t, dir, m)
-				fetch(t, p, data, upTo(p.Missing())...)
+				fetch(t, p, data, upTo(p.missing)...)
 				path, err := p.Finish()
 				if err != nil {
 					t.Fatal(err)
