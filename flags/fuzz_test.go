@@ -103,7 +103,7 @@ func FuzzHostPort(f *testing.F) {
 			return
 		}
 		host, port, err := net.SplitHostPort(taken)
-		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 1 || n > maxPort || port != strconv.Itoa(n) {
+		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 1 || n > MaxPort || port != strconv.Itoa(n) {
 			t.Errorf("%q: got %q, %v", in, taken, err)
 		}
 		if host == "" && !strings.HasPrefix(in, ":") && !strings.HasPrefix(in, "[]:") || strings.ContainsAny(withoutZone(host), "[], \t\n/") {
