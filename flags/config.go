@@ -10,10 +10,9 @@ import (
 // maxConfigLine bounds a line of a config file, in bytes.
 const maxConfigLine = 1 << 20
 
-// parseConfig reads lines of "long-name value". Unlike ff.PlainParser it cuts no
-// value short at a #, which a name or a key may have in it; it names the file
-// and the line in its errors, and keeps source up to date for the values that
-// set takes.
+// parseConfig reads lines of "long-name value" in the manner of
+// ff.PlainParser, but names the file and the line in its errors, and keeps
+// source up to date for the values that set takes.
 func parseConfig(table []Flag, path string, source *string, r io.Reader, set func(name, value string) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxConfigLine)
@@ -50,7 +49,11 @@ func splitLine(line string) (name, value string) {
 	if end < 0 {
 		return line, ""
 	}
-	return line[:end], strings.TrimSpace(line[end:])
+	value = line[end:]
+	for _, mark := range []string{" #", "\t#"} {
+		value, _, _ = strings.Cut(value, mark)
+	}
+	return line[:end], strings.TrimSpace(value)
 }
 
 // checkLine refuses a name that does not belong into a config file, and a flag

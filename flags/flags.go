@@ -121,7 +121,7 @@ const (
 )
 
 var (
-	configFlag = Flag{Long: configName, Arg: "FILE", Help: "read flags from a file with lines of \"long-name value\"; one that begins with # is a comment"}
+	configFlag = Flag{Long: configName, Arg: "FILE", Help: "read flags from a file with lines of \"long-name value\"; # begins a comment"}
 	helpFlag   = Flag{Long: helpName, Short: "h", Help: "show this text"}
 )
 
