@@ -55,6 +55,7 @@ func TestSilentConnectionsShutOutNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, encrypted[name](someone(t, 0)))
+			defer h.stop() // before the silent ones leave: it holds only so many failures
 			open(t, h.ln.Addr().String())
 			client := encrypted[name](someone(t, 0))
 			defer closeTransport(client)
