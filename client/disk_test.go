@@ -112,17 +112,20 @@ func TestAnotherClientGetsIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var other *segment.Part
+		others := make(chan *segment.Part, 1)
 		w.at(2050*time.Millisecond, func() { // not in the very moment of a look
 			os.Remove(filepath.Join(w.out(), "f.bin.part.state"))
-			if other, err = segment.Create(w.out(), "f.bin", m); err != nil {
+			other, err := segment.Create(w.out(), "f.bin", m)
+			if err != nil {
 				t.Error(err)
 			}
+			others <- other
 		})
 		r := w.download(3).disk(filepath.Join(w.out(), "f.bin.part"), "it was replaced")
 		if strings.Contains(r.err.Error(), "kept") || r.took > 3*time.Second {
 			t.Errorf("after %v: %v", r.took, r.err)
 		}
+		other := <-others
 		if err := other.Present(); err != nil {
 			t.Errorf("the other client: %v", err)
 		}
