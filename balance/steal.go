@@ -96,11 +96,13 @@ func (b *Balancer) takeOver() {
 		if !l.retiring {
 			sum += rate
 			first := b.start(l, rate) + seg/rate
-			if b.mayHelp(l) && (l.meter.known() || l.owed > 0) {
-				best = min(best, first)
-			}
-			if b.mayHelp(l) && float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
-				thieves = append(thieves, thief{l, first})
+			if b.mayHelp(l) {
+				if l.meter.known() || l.owed > 0 {
+					best = min(best, first)
+				}
+				if float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
+					thieves = append(thieves, thief{l, first})
+				}
 			}
 		}
 		if v, ok := b.victim(l, rate); ok {
@@ -122,12 +124,15 @@ func (b *Balancer) takeOver() {
 			v := &last[0]
 			took := b.takeFrom(v, t.lane, level, late)
 			again, ok := b.victim(v.l, v.rate)
+			if !took && !t.meter.known() {
+				break // it may not have duplicates: the next lane may
+			}
 			if took && ok {
 				*v = again
 				heap.Fix(&last, 0)
-			} else if !took && !t.meter.known() {
-				break
 			} else {
+				// Nothing is left there, or even this lane, the soonest that could
+				// help, cannot.
 				heap.Pop(&last)
 			}
 		}

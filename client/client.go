@@ -52,12 +52,15 @@ func (d *download) run(ctx context.Context) error {
 	return nil
 }
 
+// warn tells what the transport warns of.
+func (d *download) warn(text string) { d.tell.Printf("braid: %s", text) }
+
 // lastWarnings tells what the run was too short for.
 func (d *download) lastWarnings() {
 	for {
 		select {
 		case w := <-d.env.Warnings:
-			d.tell.Printf("braid: %s", w)
+			d.warn(w)
 		default:
 			return
 		}

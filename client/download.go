@@ -85,7 +85,7 @@ func (d *download) loop(ctx context.Context) error {
 		case e := <-d.events:
 			err = d.handleAll(ctx, e)
 		case w := <-d.env.Warnings:
-			d.tell.Printf("braid: %s", w)
+			d.warn(w)
 		case <-plan.C:
 		case <-blocks.C:
 			d.report()

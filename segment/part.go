@@ -195,6 +195,9 @@ func (p *Part) mark(i int) bool {
 // Decide says that the content is wanted: from here on there is something to resume. The error is
 // a *DiskError.
 func (p *Part) Decide() error {
+	if !p.undecided {
+		return nil
+	}
 	p.undecided = false
 	return p.Checkpoint()
 }
