@@ -188,7 +188,7 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 	b.unreserve(serverNo)
 	b.byID[id] = l
 	b.lanes = append(b.lanes, l)
-	s.joined(l, now)
+	s.joined(l)
 	b.survey.stale = true
 	b.touch(l)
 }

@@ -243,11 +243,8 @@ func (b *Balancer) settle(l *lane, r *request) {
 	if r.here < r.keep {
 		return
 	}
-	for i, o := range l.reqs {
-		if o == r {
-			l.reqs = append(l.reqs[:i:i], l.reqs[i+1:]...)
-			break
-		}
+	if i := slices.Index(l.reqs, r); i >= 0 {
+		l.reqs = slices.Delete(l.reqs, i, i+1)
 	}
 	if len(l.reqs) == 0 {
 		l.meter.pause()
@@ -346,11 +343,8 @@ func (b *Balancer) retract(l *lane) {
 // remove forgets a lane that holds nothing.
 func (b *Balancer) remove(l *lane) {
 	delete(b.byID, l.id)
-	for i, o := range b.lanes {
-		if o == l {
-			b.lanes = append(b.lanes[:i], b.lanes[i+1:]...)
-			break
-		}
+	if i := slices.Index(b.lanes, l); i >= 0 {
+		b.lanes = slices.Delete(b.lanes, i, i+1)
 	}
 	l.reqs, l.out, l.owed, l.ghosts = nil, 0, 0, nil
 	b.setCursor(l, -1)

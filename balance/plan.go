@@ -226,7 +226,7 @@ func (b *Balancer) goal(l *lane) float64 {
 	if !l.meter.known() {
 		return min(firstWork, float64(b.left)/float64(max(len(b.lanes), b.cfg.Servers)))
 	}
-	g := l.meter.high(b.now) * max(4*l.rtt, ahead).Seconds()
+	g := l.meter.high() * max(4*l.rtt, ahead).Seconds()
 	if b.grows(l) {
 		g = max(2*g, firstWork)
 	}

@@ -17,21 +17,21 @@ func (s bits) add(i int)      { s[i/64] |= 1 << (i % 64) }
 // segments (plus one step for each 64 of them changed); 2.5 million segments
 // need 2 MB.
 type pool struct {
-	words bits
-	nodes []node // nodes[1] is the root; the leaves are nodes[leaves:]
-	leaf  int    // number of leaves, a power of two
-	count int
+	words  bits
+	nodes  []node // nodes[1] is the root; the leaves are nodes[leaves:]
+	leaves int    // a power of two
+	count  int
 }
 
 type node struct{ left, right, best int32 }
 
 // newPool returns a pool with all segments of 0 … n-1 in it.
 func newPool(n int) pool {
-	p := pool{words: newBits(n), leaf: 1}
-	for p.leaf < len(p.words) {
-		p.leaf *= 2
+	p := pool{words: newBits(n), leaves: 1}
+	for p.leaves < len(p.words) {
+		p.leaves *= 2
 	}
-	p.nodes = make([]node, 2*p.leaf)
+	p.nodes = make([]node, 2*p.leaves)
 	if n > 0 {
 		p.set(0, n, true)
 	}
@@ -64,10 +64,10 @@ func (p *pool) set(from, to int, member bool) {
 			p.words[w] &^= mask
 		}
 		p.count += mbits.OnesCount64(p.words[w]) - mbits.OnesCount64(old)
-		p.nodes[p.leaf+w] = leafNode(p.words[w])
+		p.nodes[p.leaves+w] = leafNode(p.words[w])
 	}
 	span := int32(64)
-	for lo, hi = (lo+p.leaf)/2, (hi+p.leaf)/2; lo >= 1; lo, hi = lo/2, hi/2 {
+	for lo, hi = (lo+p.leaves)/2, (hi+p.leaves)/2; lo >= 1; lo, hi = lo/2, hi/2 {
 		for i := lo; i <= hi; i++ {
 			p.nodes[i] = join(p.nodes[2*i], p.nodes[2*i+1], span)
 		}
@@ -103,8 +103,8 @@ func (p *pool) longest() Run {
 	if best == 0 {
 		return Run{}
 	}
-	i, at, span := 1, 0, 64*p.leaf
-	for i < p.leaf {
+	i, at, span := 1, 0, 64*p.leaves
+	for i < p.leaves {
 		span /= 2
 		l, r := p.nodes[2*i], p.nodes[2*i+1]
 		switch {
@@ -131,10 +131,7 @@ func (p *pool) run(seg, most int) int {
 		if n == 0 {
 			off = seg % 64
 		}
-		k := mbits.TrailingZeros64(^(p.words[w] >> off))
-		if k > 64-off {
-			k = 64 - off
-		}
+		k := min(mbits.TrailingZeros64(^(p.words[w] >> off)), 64-off)
 		n += k
 		if off+k < 64 {
 			break

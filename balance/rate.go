@@ -109,7 +109,7 @@ func (m *meter) rate(now time.Time) float64 {
 	return (m.slow.value(q, slowHalf) + m.fast.value(q, fastHalf)) / 2
 }
 
-// high is the rate that a queue must be ready for.
-func (m *meter) high(now time.Time) float64 {
+// high is the rate that a queue must be ready for, in bytes/s.
+func (m *meter) high() float64 {
 	return max(m.slow.value(0, slowHalf), m.fast.value(0, fastHalf))
 }

@@ -38,7 +38,7 @@ type server struct {
 	rest   time.Time // no trial before
 }
 
-func (s *server) joined(l *lane, now time.Time) {
+func (s *server) joined(l *lane) {
 	s.lanes = append(s.lanes, l)
 	if s.opening > 0 {
 		if s.opening--; s.opening == 0 {

@@ -123,7 +123,7 @@ func (b *Balancer) revive(l *lane) {
 	b.survey.stale = true
 	if l.released {
 		l.released = false
-		for _, r := range append([]*request(nil), l.reqs...) {
+		for _, r := range slices.Clone(l.reqs) {
 			b.claim(l, r)
 		}
 	}
