@@ -328,27 +328,8 @@ func (b *Balancer) Hardy(serverNo int) {
 	}
 }
 
-// behindAny reports whether the caller is behind on any lane.
-func (b *Balancer) behindAny() bool {
-	if b.asked != b.now {
-		b.asked, b.late = b.now, b.behind(b.lanes)
-	}
-	return b.late
-}
-
-// behind reports whether the caller is behind on any of some lanes.
-func (b *Balancer) behind(lanes []*lane) bool {
-	return slices.ContainsFunc(lanes, func(l *lane) bool { return b.cfg.Behind(l.id) })
-}
-
 // Done reports whether every segment has verified.
 func (b *Balancer) Done() bool { return b.undone == 0 }
-
-// Remaining is the number of segments that have not verified.
-func (b *Balancer) Remaining() int { return b.undone }
-
-// Duplicates is the number of bytes that arrived and verified a second time.
-func (b *Balancer) Duplicates() int64 { return b.wasted }
 
 // Silent reports whether a lane is silent though it has work.
 func (b *Balancer) Silent(id Lane) bool {
@@ -356,15 +337,8 @@ func (b *Balancer) Silent(id Lane) bool {
 	return l != nil && l.silent
 }
 
-// Outstanding is the number of bytes asked for on a lane that have not come.
-func (b *Balancer) Outstanding(id Lane) int64 {
-	if l := b.byID[id]; l != nil {
-		return l.owed
-	}
-	return 0
-}
-
-// ServerRate is the sum of the present rates of a server's lanes in bytes/s, as far as they are known.
+// ServerRate is the sum of the present rates of a server's lanes in bytes/s, as far as they
+// are known.
 func (b *Balancer) ServerRate(serverNo int) (sum float64) {
 	if s := b.servers[serverNo]; s != nil {
 		for _, l := range s.lanes {
@@ -376,20 +350,24 @@ func (b *Balancer) ServerRate(serverNo int) (sum float64) {
 	return sum
 }
 
-// Left is the time that the rest should take at the present rates, 0 while
-// that is unknown.
-func (b *Balancer) Left() time.Duration {
-	b.look()
-	if b.survey.known == 0 || b.survey.sum <= 0 {
-		return 0
-	}
-	return seconds(float64(b.left) / b.survey.sum)
-}
-
+// tick moves the time on; it does not go back.
 func (b *Balancer) tick(now time.Time) {
 	if now.After(b.now) {
 		b.now = now
 	}
+}
+
+// behindAny reports whether the caller is behind on any lane.
+func (b *Balancer) behindAny() bool {
+	if b.asked != b.now {
+		b.asked, b.late = b.now, b.behind(b.lanes)
+	}
+	return b.late
+}
+
+// behind reports whether the caller is behind on any of some lanes.
+func (b *Balancer) behind(lanes []*lane) bool {
+	return slices.ContainsFunc(lanes, func(l *lane) bool { return b.cfg.Behind(l.id) })
 }
 
 // size is the number of bytes in a segment.

@@ -67,12 +67,12 @@ func TestAdopt(t *testing.T) {
 	b.Adopt(1, 0, Run{0, 50}, epoch)
 	b.Join(2, 1, 20*ms, epoch)
 	b.Adopt(2, 0, Run{40, 30}, epoch)
-	if got := b.Outstanding(1); got != 50*seg {
+	if got := b.byID[1].owed; got != 50*seg {
 		t.Errorf("lane 1 is owed %d bytes, want %d", got, 50*seg)
 	}
 	// Of lane 2's thirty segments eleven are not free, nineteen are: the
 	// prefix is not worth having.
-	if got := b.Outstanding(2); got != 0 {
+	if got := b.byID[2].owed; got != 0 {
 		t.Errorf("lane 2 is owed %d bytes, want 0", got)
 	}
 	shorts := only(Shorten, b.Plan(epoch))
@@ -164,10 +164,10 @@ func TestSilence(t *testing.T) {
 		t.Fatalf("lane 1 was probed after %v", d)
 	}
 	if !b.Done() {
-		t.Fatalf("lane 2 was not given %d segments of the silent lane", b.Remaining())
+		t.Fatalf("lane 2 was not given %d segments of the silent lane", b.undone)
 	}
 	b.Received(1, seg, now)
-	if b.Verified(1, 0, 2, now) || b.Silent(1) || b.Duplicates() != seg {
+	if b.Verified(1, 0, 2, now) || b.Silent(1) || b.wasted != seg {
 		t.Fatal("a late copy is not counted as a duplicate")
 	}
 	if err := b.check(); err != nil {
@@ -248,7 +248,7 @@ func TestGhost(t *testing.T) {
 			t.Errorf("segment %d does not count", i)
 		}
 	}
-	if got := b.Outstanding(1); got != 20*seg {
+	if got := b.byID[1].owed; got != 20*seg {
 		t.Errorf("%d bytes are outstanding, want %d", got, 20*seg)
 	}
 	if r := b.byID[1].reqs[0]; r.state[0] != 0 || r.state[1] != wanted {
@@ -361,7 +361,7 @@ func TestReserve(t *testing.T) {
 	}
 	plenty.Join(2, 1, 10*ms, now)
 	plenty.Adopt(2, 0, Run{4, 4}, now)
-	if got := plenty.Outstanding(2); got != 4*seg {
+	if got := plenty.byID[2].owed; got != 4*seg {
 		t.Errorf("the second lane is owed %d bytes of its four segments", got)
 	}
 
@@ -401,7 +401,7 @@ func TestReserve(t *testing.T) {
 				}
 			}
 			if at.After(now.Add(2 * reserveTime)) {
-				t.Fatalf("%s: %d segments are left", name, b.Remaining())
+				t.Fatalf("%s: %d segments are left", name, b.undone)
 			}
 		}
 	}
@@ -497,8 +497,8 @@ func TestReached(t *testing.T) {
 		{0, 20 * seg, 8 * seg},
 		{1, 8*seg + 7, 8*seg - 7}, // another request has begun: all of the one before has come
 	} {
-		if b.Reached(1, test.req, test.offset, now); b.Outstanding(1) != test.want {
-			t.Errorf("request %d up to %d: %d bytes are outstanding, want %d", test.req, test.offset, b.Outstanding(1), test.want)
+		if b.Reached(1, test.req, test.offset, now); b.byID[1].owed != test.want {
+			t.Errorf("request %d up to %d: %d bytes are outstanding, want %d", test.req, test.offset, b.byID[1].owed, test.want)
 		}
 	}
 }

@@ -54,6 +54,15 @@ func (b *Balancer) look() {
 	s.sum += s.guess * float64(len(b.reserves))
 }
 
+// timeLeft is what the rest should take at the present rates, 0 while that is unknown.
+func (b *Balancer) timeLeft() time.Duration {
+	b.look()
+	if b.survey.known == 0 || b.survey.sum <= 0 {
+		return 0
+	}
+	return seconds(float64(b.left) / b.survey.sum)
+}
+
 // interval is the pause between two looks at all lanes.
 func (b *Balancer) interval() time.Duration {
 	return 5*time.Millisecond + time.Duration(len(b.lanes))*20*time.Microsecond

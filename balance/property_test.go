@@ -181,13 +181,13 @@ func TestRandomCalls(t *testing.T) {
 		b.Join(next, 0, 0, now)
 		for i := 0; !b.Done(); i++ {
 			if i > 20*segs+100 {
-				t.Fatalf("%d segments never came", b.Remaining())
+				t.Fatalf("%d segments never came", b.undone)
 			}
 			obey()
 			if len(owed[next]) == 0 {
 				now = b.Next(now)
 				if now.IsZero() {
-					t.Fatalf("nothing asked and nothing to wait for; %d segments left", b.Remaining())
+					t.Fatalf("nothing asked and nothing to wait for; %d segments left", b.undone)
 				}
 				continue
 			}

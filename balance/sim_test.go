@@ -848,7 +848,7 @@ func (s *simulation) run() outcome {
 		return s.out
 	}
 	if !s.b.Done() && s.out.err == nil {
-		s.fail("%d segments are missing", s.b.Remaining())
+		s.fail("%d segments are missing", s.b.undone)
 	}
 	if s.out.err == nil {
 		for i, n := range s.firsts {

@@ -36,7 +36,8 @@ func (b *Balancer) seek(s *server) {
 	case len(s.rates) == bins && s.last().at != s.seen:
 		s.seen = s.last().at
 		step := max(s.suspect(), b.widen(s))
-		if step > 1 && !b.now.Before(s.rest) && s.want < b.cfg.MaxStreams && s.opening == 0 && s.active() == s.want && b.Left() > time.Second {
+		settled := s.opening == 0 && s.active() == s.want && s.want < b.cfg.MaxStreams
+		if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
 			// Half of the samples tell more of the present if it got worse.
 			one, _ := s.last().since(s.mark)
 			late, _ := s.last().since(s.rates[bins-3])
