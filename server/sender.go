@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"braid/segment"
 	"braid/wire"
 )
@@ -123,37 +121,6 @@ func (t *sender) send(n int) error {
 	return t.sendData(n)
 }
 
-// earn waits until the virtual server's limit lets n bytes through, and heeds
-// the client meanwhile: the wait is long where many share a low limit.
-func (t *sender) earn(ctx context.Context, n int) error {
-	n -= t.earned
-	turn := t.limiter.ReserveN(time.Now(), n)
-	t.earned += n
-	timer := time.NewTimer(turn.Delay())
-	defer timer.Stop()
-	for {
-		select {
-		case m := <-t.in:
-			if err := t.handle(m); err != nil {
-				t.giveBack(n)
-				return err
-			}
-		case <-t.ending:
-			t.giveBack(n)
-			return t.sayGoodbye()
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			t.giveBack(n)
-			return ctx.Err()
-		}
-	}
-}
-
-// giveBack returns to the limit what n bytes took of it that will not be sent. A reservation's own
-// Cancel returns nothing when others have reserved since: clients that ask and leave would pile up debt.
-func (t *sender) giveBack(n int) { t.limiter.ReserveN(time.Now(), -n) }
-
 // welcome answers the client's greeting.
 func (t *sender) welcome(hello wire.Hello) error {
 	layout := t.manifest.Layout()
@@ -220,18 +187,7 @@ func (t *sender) heed(ctx context.Context) error {
 	}
 }
 
-// forgo gives up what the limit would have let through while nobody asked:
-// only what a busy machine missed may be made up for.
-func (t *sender) forgo() {
-	if t.limiter == nil {
-		return
-	}
-	now := time.Now()
-	if spare := int(t.limiter.TokensAt(now)) - t.limiter.Burst()/pieces; spare > 0 {
-		t.limiter.AllowN(now, spare)
-	}
-}
-
+// handle takes in a message of the client's. An error ends the connection.
 func (t *sender) handle(m wire.Message) error {
 	switch m := m.(type) {
 	case wire.Request:
@@ -267,6 +223,7 @@ func (t *sender) sayGoodbye() error {
 	return errEnding
 }
 
+// request queues what a client asks for; one that breaks a rule is told which.
 func (t *sender) request(m wire.Request) error {
 	count := t.manifest.Layout().Count()
 	switch {
@@ -282,6 +239,7 @@ func (t *sender) request(m wire.Request) error {
 	return nil
 }
 
+// push queues a run, if there is anything in it.
 func (t *sender) push(id uint32, run segment.Run) {
 	if run.Count == 0 {
 		return
@@ -291,6 +249,7 @@ func (t *sender) push(id uint32, run segment.Run) {
 	t.queue = append(t.queue, request{id: id, first: begin, begin: begin, end: begin + layout.RunBytes(run)})
 }
 
+// cancel shortens a request that is waiting still.
 func (t *sender) cancel(m wire.Cancel) {
 	i, ok := slices.BinarySearchFunc(t.queue, m.ID, func(q request, id uint32) int { return cmp.Compare(q.id, id) })
 	if !ok {
@@ -396,6 +355,7 @@ func (t *sender) writeCopied(off int64, n int) error {
 	return err
 }
 
+// stopChanged ends the connection because of what err tells of the file.
 func (t *sender) stopChanged(err error) error {
 	t.changed(err)
 	if err := t.stop(wire.Changed, changedText); !errors.Is(err, errRefused) {
@@ -408,22 +368,4 @@ func (t *sender) write(b []byte) error {
 	t.conn.SetWriteDeadline(time.Now().Add(writeLimit))
 	_, err := t.conn.Write(b)
 	return err
-}
-
-// A limited server sends pieces worth 20 ms, so that it sends evenly; what a
-// busy machine made it miss it may make up for, up to 250 ms worth.
-const (
-	catchUp = 250 * time.Millisecond
-	pieces  = int(catchUp / (20 * time.Millisecond))
-)
-
-// limiterFor makes the limiter of a virtual server; bytes/s, 0: none.
-func limiterFor(limit int64) *rate.Limiter {
-	if limit == 0 {
-		return nil
-	}
-	burst := int(min(max(float64(limit)*catchUp.Seconds(), 4<<10), float64(pieces*wire.MaxData)))
-	l := rate.NewLimiter(rate.Limit(limit), burst)
-	l.AllowN(time.Now(), burst) // nothing was missed yet
-	return l
 }

@@ -15,8 +15,8 @@ import (
 	"braid/segment"
 )
 
-// ErrNoneAlive means that not one virtual server could be started.
-var ErrNoneAlive = errors.New("no virtual server could be started")
+// errNoneAlive means that not one virtual server could be started.
+var errNoneAlive = errors.New("no virtual server could be started")
 
 // slot is the place of one virtual server, alive or dead.
 type slot struct {
@@ -56,6 +56,7 @@ type host struct {
 // Run serves until ctx ends or Q is typed; that is no error. It returns when
 // every connection is closed and every goroutine has ended, but the console's, and those that
 // wait for a disk that hangs or for whoever should read an output.
+// The error says why nothing could be served.
 func Run(ctx context.Context, cfg Config, env Env) error {
 	ctx, cancel := context.WithCancel(ctx)
 	stdout, stderr := newPrinter(env.Stdout), newPrinter(env.Stderr)
@@ -152,7 +153,7 @@ func (h *host) startAll(ctx context.Context) error {
 		}
 	}
 	if alive == 0 && ctx.Err() == nil {
-		return ErrNoneAlive
+		return errNoneAlive
 	}
 	return nil
 }
@@ -214,12 +215,10 @@ func (h *host) obey(ctx context.Context, c command) {
 func (h *host) start(ctx context.Context, s *slot) {
 	ctx, s.starting = context.WithCancel(ctx)
 	source := s.source
-	h.tasks.Add(1)
-	go func() {
-		defer h.tasks.Done()
+	h.tasks.Go(func() {
 		live, err := h.bring(ctx, s, source)
 		h.started <- started{slot: s, live: live, err: err}
-	}()
+	})
 }
 
 // bring opens the file and the port of slot s. It reads only what never

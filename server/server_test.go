@@ -315,7 +315,7 @@ func TestNoneAlive(t *testing.T) {
 			}
 		}
 		r := start(t, config(path, 2), m)
-		if err := <-r.done; !errors.Is(err, ErrNoneAlive) {
+		if err := <-r.done; !errors.Is(err, errNoneAlive) {
 			t.Errorf("got %v", err)
 		}
 		if got := r.stdout.String(); got != "" {
@@ -331,7 +331,7 @@ func TestNoneAlive(t *testing.T) {
 func TestFileIsGoneAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, config(filepath.Join(t.TempDir(), "none"), 1), &memory{})
-		if err := <-r.done; !errors.Is(err, ErrNoneAlive) || r.stderr.count("dead: open ") != 1 {
+		if err := <-r.done; !errors.Is(err, errNoneAlive) || r.stderr.count("dead: open ") != 1 {
 			t.Errorf("got %v, stderr %q", err, r.stderr.String())
 		}
 		r.stdin.Close()

@@ -72,20 +72,34 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	file, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return s.converse(ctx, r, hello, file)
+}
+
+// open opens the file for a client; one that cannot be served is told why.
+func (s *session) open() (*os.File, error) {
 	file, err := s.source.Open()
 	if errors.Is(err, segment.ErrChanged) {
-		return s.refuseChanged(err)
+		return nil, s.refuseChanged(err)
 	}
 	if err != nil {
 		// The file is there; it is we who have no descriptor left, or no right.
 		_ = s.refuse(wire.Busy, "it cannot open its file now")
-		return err
+		return nil, err
 	}
-	defer file.Close()
 	if err := s.source.Unchanged(file); err != nil {
-		return s.refuseChanged(err)
+		defer file.Close()
+		return nil, s.refuseChanged(err)
 	}
+	return file, nil
+}
 
+// converse runs the sender beside the reader until either of them ends. The error is that of run.
+func (s *session) converse(ctx context.Context, r *wire.Reader, hello wire.Hello, file *os.File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	tx := newSender(s, file)
@@ -98,7 +112,7 @@ func (s *session) run(ctx context.Context) error {
 		}
 		sending <- err
 	}()
-	err = s.listen(ctx, r, tx)
+	err := s.listen(ctx, r, tx)
 	if !errors.Is(err, errRefused) {
 		// The client is gone: nothing that is still to be sent has a reader.
 		cancel()

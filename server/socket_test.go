@@ -198,7 +198,7 @@ func TestNoPortAtAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), cfg, Env{Stdout: io.Discard, Stderr: io.Discard, Transport: tcp}); !errors.Is(err, ErrNoneAlive) {
+	if err := Run(t.Context(), cfg, Env{Stdout: io.Discard, Stderr: io.Discard, Transport: tcp}); !errors.Is(err, errNoneAlive) {
 		t.Errorf("got %v", err)
 	}
 }

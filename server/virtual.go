@@ -47,11 +47,7 @@ func (v *virtual) start() {
 	ctx, v.cancel = context.WithCancel(context.Background())
 	v.ending = make(chan struct{})
 	v.noise = rate.Sometimes{First: 10, Interval: time.Second}
-	v.sessions.Add(1)
-	go func() {
-		defer v.sessions.Done()
-		v.accept(ctx)
-	}()
+	v.sessions.Go(func() { v.accept(ctx) })
 }
 
 // cut closes the port and cuts all connections. It does not wait: sessions that read
@@ -102,12 +98,10 @@ func (v *virtual) accept(ctx context.Context) {
 			continue
 		}
 		v.conns.Add(1)
-		v.sessions.Add(1)
-		go func() {
-			defer v.sessions.Done()
+		v.sessions.Go(func() {
 			defer v.conns.Add(-1)
 			v.serve(ctx, conn)
-		}()
+		})
 	}
 }
 
@@ -120,16 +114,15 @@ func (v *virtual) refuseBusy(ctx context.Context, conn net.Conn, refusing chan s
 		abort(conn)
 		return
 	}
-	v.sessions.Add(1)
-	go func() {
-		defer v.sessions.Done()
+	v.sessions.Go(func() {
 		defer func() { <-refusing }()
 		defer conn.Close()
 		defer context.AfterFunc(ctx, func() { abort(conn) })()
 		refuse(conn, wire.Busy, fmt.Sprintf("it holds %d connections, as many as it may", v.maxConns))
-	}()
+	})
 }
 
+// serve runs the session of a client, and counts and tells what became of it.
 func (v *virtual) serve(ctx context.Context, conn net.Conn) {
 	s := session{
 		conn:    conn,
