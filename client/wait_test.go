@@ -123,7 +123,7 @@ func TestStrangerAmongServers(t *testing.T) {
 func TestOtherVersion(t *testing.T) {
 	preface := wire.Preface()
 	theirs := preface
-	theirs[wire.PrefaceLen-1] = 9
+	theirs[len(theirs)-1] = 9
 	for name, reply := range map[string][]byte{
 		"in the preface": theirs[:],
 		"refused":        wire.Append(preface[:], wire.Refuse{Code: wire.BadVersion, Text: "this server speaks version 9"}),

@@ -106,9 +106,9 @@ func FuzzClientBytes(f *testing.F) {
 
 // listenToServer reads to the end and checks every message.
 func listenToServer(t *testing.T, conn net.Conn, data []byte) {
-	r := wire.NewReader(conn, wire.Server)
 	heard := &bytes.Buffer{}
-	switch err := wire.ReadPreface(io.TeeReader(conn, heard)); {
+	r := wire.NewReader(io.TeeReader(conn, heard), wire.Server)
+	switch err := r.Preface(); {
 	case err == nil:
 	case errors.Is(err, wire.ErrStranger):
 		rest, _ := io.ReadAll(conn)

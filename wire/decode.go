@@ -40,7 +40,7 @@ func boundOf(t Type) (bound, bool) {
 	case TypeHello:
 		return bound{Client, 12, 12}, true
 	case TypeWelcome:
-		return bound{Server, 49, 48 + MaxName}, true
+		return bound{Server, 49, 48 + maxName}, true
 	case TypeGetManifest:
 		return bound{Client, 0, 0}, true
 	case TypeManifest:
@@ -56,13 +56,13 @@ func boundOf(t Type) (bound, bool) {
 	case TypePong:
 		return bound{Server, 8, 8}, true
 	case TypeRefuse:
-		return bound{Server, 1, 1 + MaxText}, true
+		return bound{Server, 1, 1 + maxText}, true
 	}
 	return bound{}, false
 }
 
 // checkHeader checks the four bytes that head a message from side `from`.
-func checkHeader(h [HeaderLen]byte, from Side) (Type, int, error) {
+func checkHeader(h [headerLen]byte, from Side) (Type, int, error) {
 	t, n := Type(h[0]), int(h[1])<<16|int(h[2])<<8|int(h[3])
 	b, ok := boundOf(t)
 	switch {
@@ -117,7 +117,7 @@ func decodeHello(b []byte) (Message, error) {
 	switch {
 	case m.Parts == 0 && (m.Part != 0 || m.Max != 0):
 		return nil, broken("HELLO names part %d and %d bytes of nothing", m.Part, m.Max)
-	case m.Parts > MaxParts || m.Parts > 0 && m.Part >= m.Parts:
+	case m.Parts > maxParts || m.Parts > 0 && m.Part >= m.Parts:
 		return nil, broken("HELLO asks for part %d of %d", m.Part, m.Parts)
 	}
 	return m, nil

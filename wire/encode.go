@@ -13,7 +13,7 @@ func Append(b []byte, m Message) []byte {
 	start := len(b)
 	b = append(b, byte(m.Type()), 0, 0, 0)
 	b = m.appendBody(b)
-	n := len(b) - start - HeaderLen
+	n := len(b) - start - headerLen
 	if d, ok := m.(Data); ok {
 		n += d.Len
 	}
@@ -39,7 +39,7 @@ func (m Welcome) appendBody(b []byte) []byte {
 		flags |= flagHardy
 	}
 	b = binary.BigEndian.AppendUint16(b, flags)
-	name := text(m.Name, MaxName)
+	name := text(m.Name, maxName)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(name)))
 	return append(b, name...)
 }
@@ -72,7 +72,7 @@ func (m Pong) appendBody(b []byte) []byte { return append(b, m.Token[:]...) }
 
 func (m Refuse) appendBody(b []byte) []byte {
 	b = append(b, byte(m.Code))
-	return append(b, text(m.Text, MaxText)...)
+	return append(b, text(m.Text, maxText)...)
 }
 
 // text makes s valid UTF-8 of at most limit bytes.

@@ -23,27 +23,28 @@ const (
 	TypeRefuse      Type = 10
 )
 
-// Bounds of section 3, in bytes unless they say otherwise.
+// Bounds of section 3.
 const (
-	HeaderLen      = 4
 	MaxData        = 256 << 10 // file bytes in one DATA message
-	MaxName        = 4096
-	MaxManifest    = 128 << 10 // values in one MANIFEST message
-	MaxText        = 512
-	InlineManifest = 4096 // a manifest up to this size follows WELCOME unasked
-	MaxParts       = 65535
-	MaxWaiting     = 1024 // requests waiting on one connection
+	MaxManifest    = 128 << 10 // bytes of values in one MANIFEST message
+	InlineManifest = 4096      // bytes: a manifest up to this size follows WELCOME unasked
+	MaxWaiting     = 1024      // requests waiting on one connection
 
+	maxName        = 4096 // bytes
+	maxText        = 512  // bytes
+	maxParts       = 65535
 	maxOffset      = 1 << 44 // bytes: no file is larger (section 1)
 	maxSegments    = maxOffset / (4 << 20)
 	maxManifestEnd = maxSegments * 32 // bytes: no manifest is longer
-	dataHeaderLen  = 12
+
+	headerLen     = 4  // bytes, of any message
+	dataHeaderLen = 12 // bytes of a DATA message's body before the file bytes
 )
 
 // The flags of WELCOME (3.2).
 const (
-	flagManifest = 1 << iota
-	flagHardy
+	flagManifest = 1 << iota // the manifest follows at once
+	flagHardy                // the sender does not take every lost packet for a full link
 )
 
 // Message is one of the message types of this package.
@@ -54,10 +55,11 @@ type Message interface {
 	appendBody(b []byte) []byte
 }
 
-// Hello is the client's first message. Parts 0: no first request.
+// Hello is the client's first message. It has the first request in it: Part, counted from 0, of
+// Parts, and of that no more than Max bytes. Parts 0: none.
 type Hello struct {
 	Part, Parts uint32
-	Max         uint32 // bytes
+	Max         uint32
 }
 
 // Welcome is the server's first message.
@@ -79,7 +81,7 @@ type Manifest struct {
 	Values []byte
 }
 
-// Request asks for a run under a new id.
+// Request asks for a run under a new id, greater than those before it.
 type Request struct {
 	ID  uint32
 	Run segment.Run
@@ -92,11 +94,11 @@ type Cancel struct {
 	Keep int
 }
 
-// Data heads Len bytes of the file at Offset; the bytes follow it on the stream.
+// Data heads Len bytes of the file at Offset, for request ID; the bytes follow it on the stream.
 type Data struct {
 	ID     uint32
-	Offset int64
-	Len    int
+	Offset int64 // bytes into the file
+	Len    int   // 1 to MaxData
 }
 
 // Ping is answered by a Pong with the same bytes.
@@ -108,7 +110,7 @@ type Pong struct{ Token [8]byte }
 // Refuse is a server's last message.
 type Refuse struct {
 	Code Code
-	Text string
+	Text string // for a person; clean it before it is shown
 }
 
 // Code says why a server refuses.

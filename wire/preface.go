@@ -9,8 +9,8 @@ import (
 // Version is the version of the protocol that this package speaks.
 const Version = 1
 
-// PrefaceLen is the length of a preface, bytes.
-const PrefaceLen = 8
+// prefaceLen is the length of a preface, in bytes.
+const prefaceLen = 8
 
 // StrangerLine is what a server tells something that is no braid client.
 const StrangerLine = "braid: this port speaks the braid protocol, version 1; use a braid client\r\n"
@@ -28,27 +28,26 @@ func (e *VersionError) Error() string {
 }
 
 // Preface is the eight bytes that each side begins with (section 2).
-func Preface() [PrefaceLen]byte {
-	return [PrefaceLen]byte{'b', 'r', 'a', 'i', 'd', '\r', '\n', Version}
+func Preface() [prefaceLen]byte {
+	return [prefaceLen]byte{'b', 'r', 'a', 'i', 'd', '\r', '\n', Version}
 }
 
-// ReadPreface reads the other side's preface. Its errors are ErrStranger (as
-// soon as a byte is wrong), *VersionError, or what reading gives.
-func ReadPreface(r io.Reader) error {
+// readPreface is Reader.Preface.
+func readPreface(r io.Reader) error {
 	want := Preface()
-	var got [PrefaceLen]byte
+	var got [prefaceLen]byte
 	for i := range got {
 		// Byte by byte: a stranger that sends fewer bytes than a preface and
 		// then waits is told at once. The reader is buffered.
 		if _, err := io.ReadFull(r, got[i:i+1]); err != nil {
 			return err
 		}
-		if i != 7 && got[i] != want[i] {
+		if i < prefaceLen-1 && got[i] != want[i] {
 			return ErrStranger
 		}
 	}
-	if got[7] != Version {
-		return &VersionError{Version: got[7]}
+	if version := got[prefaceLen-1]; version != Version {
+		return &VersionError{Version: version}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func TestStrangerByteByByte(t *testing.T) {
 			got := want
 			got[at] = byte(b)
 			c := &counting{r: strings.NewReader(string(got[:]))}
-			if err := ReadPreface(c); err != ErrStranger || c.n != at+1 {
+			if err := readPreface(c); err != ErrStranger || c.n != at+1 {
 				t.Fatalf("byte %d is %#x: %v after %d bytes", at, b, err, c.n)
 			}
 		}
@@ -45,7 +45,7 @@ func TestVersions(t *testing.T) {
 	for v := range 256 {
 		p := Preface()
 		p[7] = byte(v)
-		err := ReadPreface(iotest.OneByteReader(strings.NewReader(string(p[:]))))
+		err := readPreface(iotest.OneByteReader(strings.NewReader(string(p[:]))))
 		var other *VersionError
 		if v == Version {
 			if err != nil {
@@ -60,18 +60,18 @@ func TestVersions(t *testing.T) {
 func TestPrefaceCut(t *testing.T) {
 	p := Preface()
 	for n := range p {
-		if err := ReadPreface(strings.NewReader(string(p[:n]))); err != io.EOF {
+		if err := readPreface(strings.NewReader(string(p[:n]))); err != io.EOF {
 			t.Errorf("after %d bytes: got %v, want EOF", n, err)
 		}
 	}
-	if err := ReadPreface(iotest.ErrReader(io.ErrClosedPipe)); err != io.ErrClosedPipe {
+	if err := readPreface(iotest.ErrReader(io.ErrClosedPipe)); err != io.ErrClosedPipe {
 		t.Errorf("got %v", err)
 	}
 }
 
 // A client must not take the line for a preface, whatever of it has come.
 func TestStrangerLineIsNoPreface(t *testing.T) {
-	if err := ReadPreface(strings.NewReader(StrangerLine)); err != ErrStranger {
+	if err := readPreface(strings.NewReader(StrangerLine)); err != ErrStranger {
 		t.Errorf("got %v", err)
 	}
 	if !strings.HasSuffix(StrangerLine, "\r\n") || strings.Count(StrangerLine, "\n") != 1 {

@@ -24,7 +24,7 @@ func drawToken(t *rapid.T) [8]byte {
 }
 
 func drawHello(t *rapid.T) Hello {
-	parts := rapid.Uint32Range(0, MaxParts).Draw(t, "parts")
+	parts := rapid.Uint32Range(0, maxParts).Draw(t, "parts")
 	if parts == 0 {
 		return Hello{}
 	}
@@ -38,7 +38,7 @@ func drawWelcome(t *rapid.T) Welcome {
 		Root:     segment.Root(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root")),
 		Manifest: segment.ManifestSize(layout) <= InlineManifest && rapid.Bool().Draw(t, "manifest"),
 		Hardy:    rapid.Bool().Draw(t, "hardy"),
-		Name:     drawText(t, "name", 1, MaxName),
+		Name:     drawText(t, "name", 1, maxName),
 	}
 }
 
@@ -69,7 +69,7 @@ func drawLater(t *rapid.T, side Side) heard {
 		return heard{body: body, m: Data{ID: rapid.Uint32().Draw(t, "id"),
 			Offset: rapid.Int64Range(0, maxOffset-int64(len(body))).Draw(t, "offset"), Len: len(body)}}
 	case 2:
-		return heard{m: Refuse{Code: Code(rapid.Byte().Draw(t, "code")), Text: drawText(t, "text", 0, MaxText)}}
+		return heard{m: Refuse{Code: Code(rapid.Byte().Draw(t, "code")), Text: drawText(t, "text", 0, maxText)}}
 	}
 	return heard{m: Pong{Token: drawToken(t)}}
 }

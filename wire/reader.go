@@ -23,8 +23,9 @@ func NewReader(r io.Reader, from Side) *Reader {
 	return &Reader{br: bufio.NewReaderSize(r, readBuffer), from: from, first: true}
 }
 
-// Preface reads the other side's preface; see ReadPreface.
-func (r *Reader) Preface() error { return ReadPreface(r.br) }
+// Preface reads the other side's preface. Its errors are ErrStranger (as soon as a byte is
+// wrong), *VersionError, or what reading gives.
+func (r *Reader) Preface() error { return readPreface(r.br) }
 
 // Await waits until the next message begins, and skips the unread file bytes
 // before it. It takes nothing of the message: after a timeout the reader goes on
@@ -45,7 +46,7 @@ func (r *Reader) Next() (Message, error) {
 	if err := r.skip(); err != nil {
 		return nil, err
 	}
-	var h [HeaderLen]byte
+	var h [headerLen]byte
 	if _, err := io.ReadFull(r.br, h[:]); err != nil {
 		return nil, err
 	}
@@ -87,8 +88,12 @@ func (r *Reader) skip() error {
 // order checks that a conversation begins with its greeting, and has it once.
 func (r *Reader) order(t Type) error {
 	greeting := t == TypeHello || t == TypeWelcome
-	if r.first != greeting && t != TypeRefuse {
-		return broken("message type %d where %s", t, map[bool]string{true: "the greeting belongs", false: "no greeting belongs"}[r.first])
+	switch {
+	case t == TypeRefuse: // belongs anywhere
+	case r.first && !greeting:
+		return broken("message type %d where the greeting belongs", t)
+	case !r.first && greeting:
+		return broken("message type %d where no greeting belongs", t)
 	}
 	r.first = false
 	return nil

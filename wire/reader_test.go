@@ -222,7 +222,7 @@ func TestTextIsCutAndMadeValid(t *testing.T) {
 		{strings.Repeat("€", 200), strings.Repeat("€", 170)},
 		{"a\xffb", "a\uFFFDb"},
 	} {
-		w := Welcome{Name: strings.Repeat(test.text, 1+MaxName/len(test.text)), Manifest: true}
+		w := Welcome{Name: strings.Repeat(test.text, 1+maxName/len(test.text)), Manifest: true}
 		w.Layout.SegmentSize = 16 << 10
 		var got []heard
 		for _, m := range []Message{Refuse{Code: Busy, Text: test.text}, w} {
@@ -235,7 +235,7 @@ func TestTextIsCutAndMadeValid(t *testing.T) {
 		if !reflect.DeepEqual(got[0].m, Refuse{Code: Busy, Text: test.want}) {
 			t.Errorf("%.40q: got %v", test.text, got[0])
 		}
-		if n := len(got[1].m.(Welcome).Name); n > MaxName || n < MaxName-2 {
+		if n := len(got[1].m.(Welcome).Name); n > maxName || n < maxName-2 {
 			t.Errorf("%.40q: a name of %d bytes", test.text, n)
 		}
 	}
