@@ -9,12 +9,10 @@ import (
 )
 
 const (
-	lead        = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
-	earliest    = 200 * time.Millisecond // as lead, where a cancel takes long to be of use
-	firstWait   = 50 * time.Millisecond  // after which a lane without a rate counts as slow
-	worthwhile  = 0.005                  // seconds a take-over must gain
-	sendQueue   = 64 << 10               // bytes in a server's socket and current frame that no cancel reaches
-	stillComing = 32 << 10               // bytes of a cancelled request that are expected when more came than was
+	lead       = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
+	earliest   = 200 * time.Millisecond // as lead, where a cancel takes long to be of use
+	firstWait  = 50 * time.Millisecond  // after which a lane without a rate counts as slow
+	worthwhile = 0.005                  // seconds a take-over must gain
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -48,6 +46,14 @@ func (b *Balancer) feed() {
 	}
 }
 
+// endgame is who could take work over from whom.
+type endgame struct {
+	thieves []thief // who could have more work first comes first
+	victims victims // who would finish last is on top
+	level   float64 // seconds that all lanes together need
+	late    float64 // seconds within which a thief must finish, as it is better to wait for a faster lane
+}
+
 // thief is a lane that is about to run dry, and how long it would take to have
 // one more segment, in seconds.
 type thief struct {
@@ -58,13 +64,14 @@ type thief struct {
 // victim is a lane that may lose work.
 type victim struct {
 	l      *lane
-	rate   float64
+	rate   float64  // bytes/s
 	req    *request // where its last segment is that nobody else holds
 	at     int      // that segment's index
 	before int64    // bytes that come first, its own included
 	end    float64  // seconds until it is there
 }
 
+// victims is a heap.
 type victims []victim
 
 func (h victims) Len() int           { return len(h) }
@@ -81,11 +88,34 @@ func (h *victims) Pop() any {
 // takeOver gives lanes that are about to run dry work of those that would
 // finish last, so that all finish together.
 func (b *Balancer) takeOver() {
-	var thieves []thief
-	var last victims
+	e := b.endgame()
+	for _, t := range e.thieves {
+		for range 4 {
+			if len(e.victims) == 0 {
+				return
+			}
+			v := &e.victims[0]
+			took := b.takeFrom(v, t.lane, e.level, e.late)
+			again, ok := b.victim(v.l, v.rate)
+			if !took && !t.meter.known() {
+				break // it may not have duplicates: the next lane may
+			}
+			if took && ok {
+				*v = again
+				heap.Fix(&e.victims, 0)
+			} else {
+				// Nothing is left there, or even this lane, the soonest that could
+				// help, cannot.
+				heap.Pop(&e.victims)
+			}
+		}
+	}
+}
+
+// endgame looks at all lanes.
+func (b *Balancer) endgame() (e endgame) {
 	var owed, sum float64
-	seg := float64(b.cfg.SegmentSize)
-	best := math.Inf(1)
+	best := math.Inf(1) // seconds until some lane could have one more segment
 	soon := b.soon()
 	for _, l := range b.lanes {
 		if l.silent {
@@ -93,54 +123,33 @@ func (b *Balancer) takeOver() {
 		}
 		rate := b.rate(l)
 		owed += float64(l.owed)
-		if !l.retiring {
-			sum += rate
-			first := b.start(l, rate) + seg/rate
-			if b.mayHelp(l) {
-				if l.meter.known() || l.owed > 0 {
-					best = min(best, first)
-				}
-				if float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
-					thieves = append(thieves, thief{l, first})
-				}
-			}
-		}
 		if v, ok := b.victim(l, rate); ok {
-			last = append(last, v)
+			e.victims = append(e.victims, v)
+		}
+		if l.retiring {
+			continue
+		}
+		sum += rate
+		if !b.mayHelp(l) {
+			continue
+		}
+		first := b.start(l, rate) + float64(b.cfg.SegmentSize)/rate
+		if l.meter.known() || l.owed > 0 {
+			best = min(best, first)
+		}
+		if float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
+			e.thieves = append(e.thieves, thief{l, first})
 		}
 	}
-	if len(thieves) == 0 || len(last) == 0 {
-		return
-	}
-	level := owed / sum
-	late := max(level, best*1.25+worthwhile)
-	heap.Init(&last)
-	slices.SortStableFunc(thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
-	for _, t := range thieves {
-		for range 4 {
-			if len(last) == 0 {
-				return
-			}
-			v := &last[0]
-			took := b.takeFrom(v, t.lane, level, late)
-			again, ok := b.victim(v.l, v.rate)
-			if !took && !t.meter.known() {
-				break // it may not have duplicates: the next lane may
-			}
-			if took && ok {
-				*v = again
-				heap.Fix(&last, 0)
-			} else {
-				// Nothing is left there, or even this lane, the soonest that could
-				// help, cannot.
-				heap.Pop(&last)
-			}
-		}
-	}
+	e.level = owed / sum
+	e.late = max(e.level, best*1.25+worthwhile)
+	slices.SortStableFunc(e.thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
+	heap.Init(&e.victims)
+	return e
 }
 
-// soon is how long before it runs dry a lane looks for work, at most, in seconds: as long as what no
-// cancel reaches takes on the slowest lane. Later, that lane's share would be settled.
+// soon is how long before it runs dry a lane looks for work, at most, in seconds: as long as
+// what no cancel reaches takes on the slowest lane. Later, that lane's share would be settled.
 func (b *Balancer) soon() (longest float64) {
 	for _, l := range b.lanes {
 		if !l.silent && l.owed > 0 {
@@ -150,8 +159,8 @@ func (b *Balancer) soon() (longest float64) {
 	return min(longest, earliest.Seconds())
 }
 
-// mayHelp reports whether a lane may take work of others. One that has brought nothing yet, beside others
-// of its server, was made because those are in trouble: it may have the same.
+// mayHelp reports whether a lane may take work of others. One that has brought nothing yet,
+// beside others of its server, was made because those are in trouble: it may have the same.
 func (b *Balancer) mayHelp(l *lane) bool {
 	return l.meter.known() || l.server.carried() == 0
 }
@@ -180,7 +189,7 @@ func (b *Balancer) end(l *lane, n int64, rate float64) float64 {
 }
 
 // untilFirst is in how many seconds the first byte may be expected of a lane that has brought
-// none. What is asked for in the greeting comes with it.
+// none, else 0. What is asked for in the greeting comes with it.
 func (b *Balancer) untilFirst(l *lane) float64 {
 	if l.got > 0 || l.adopted {
 		return 0
@@ -204,10 +213,10 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 	return max(float64(b.due(l))/rate, l.rtt.Seconds())
 }
 
-// takeFrom moves work from the end of v's queue to t, if that gains time, and
-// reports whether it did. All lanes together need level seconds; t must not
-// need more than late, for then it is better to wait for a faster lane. What v's server has not sent yet is cancelled there;
-// of the rest a duplicate is asked for. Nothing is moved where it is the caller that is slow: t would be no faster.
+// takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
+// did. All lanes together need level seconds; t must not need more than late. What v's server has
+// not sent yet is cancelled there; of the rest a duplicate is asked for. Nothing is moved where it
+// is the caller that is slow: t would be no faster.
 func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if v.l == t || b.cfg.Behind(v.l.id) {
 		return false
@@ -218,6 +227,8 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if start >= v.end || start+seg/rate > late {
 		return false
 	}
+	// As much as has both finish together, but no more than brings either to level; a segment
+	// at least.
 	x := (v.end - start) / (1/rate + 1/v.rate)
 	x = min(x, max(seg, min(rate*(level-start), v.rate*(v.end-level))))
 	n := max(1, int(min(x/seg, rate*(late-start)/seg, float64(b.segs))))
@@ -228,15 +239,30 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 		if v.end-(start+float64(n)*seg/rate) < worthwhile {
 			return false
 		}
-		first := v.req.run.First + v.at + 1 - n
+		run := v.last(n)
 		b.cut(v.l, v.req, v.at+1-n)
-		b.free.take(first, first+n)
-		b.ask(t, Run{first, n})
+		b.free.take(run.First, run.End())
+		b.ask(t, run)
 		return true
 	}
-	n = b.solo(v, n)
-	first := v.req.run.First + v.at + 1 - n
-	done := start + (float64(n-1)*seg+float64(b.size(first+n-1)))/rate
+	run := v.last(b.solo(v, n))
+	done := start + float64(b.span(run.First, run.Count))/rate
+	if !b.worthTwice(v, t, run.Count, done, level) {
+		return false
+	}
+	for s := run.First; s < run.End(); s++ {
+		b.extra[s]++
+	}
+	b.ask(t, run)
+	return true
+}
+
+// last is the n segments that end with v's last one.
+func (v *victim) last(n int) Run { return Run{v.req.run.First + v.at + 1 - n, n} }
+
+// worthTwice reports whether t may ask for the last n segments of v as well, which it would have
+// after done seconds. All lanes together need level seconds.
+func (b *Balancer) worthTwice(v *victim, t *lane, n int, done, level float64) bool {
 	fresh := !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait
 	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
 		return false // too little is known to pay for a duplicate
@@ -244,20 +270,16 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if v.end*0.8-done < worthwhile {
 		return false
 	}
-	// v's copy is a waste only as far as it comes before all is done. The last
-	// few segments are not haggled over.
-	if b.dear(int64(min(float64(n)*seg, v.rate*max(done, level)))) && b.undone > len(b.servers) {
-		return false
+	if b.undone <= len(b.servers) {
+		return true // the last few segments are not haggled over
 	}
-	for s := first; s < first+n; s++ {
-		b.extra[s]++
-	}
-	b.ask(t, Run{first, n})
-	return true
+	// v's copy is a waste only as far as it comes before all is done.
+	return !b.dear(int64(min(float64(n)*float64(b.cfg.SegmentSize), v.rate*max(done, level))))
 }
 
-// dear reports whether so many bytes more that come twice would be too many, besides what has come
-// twice and what two lanes hold: more than a fiftieth of the file and a segment for each server.
+// dear reports whether so many bytes more that come twice would be too many, besides what has
+// come twice and what two lanes hold: more than a fiftieth of the file, or, where that is more, a
+// segment for each server.
 func (b *Balancer) dear(cost int64) bool {
 	twice := b.wasted + cost
 	for _, lanes := range b.extra {

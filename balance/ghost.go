@@ -1,0 +1,72 @@
+package balance
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	sendQueue   = 64 << 10 // bytes in a server's socket and current frame that no cancel reaches
+	stillComing = 32 << 10 // bytes expected still of a cancelled request when more of it came than was
+)
+
+// ghost is the part of a request that was cancelled, but too late, as far as can be told: it
+// comes all the same. The offsets are in the file.
+type ghost struct {
+	req      uint32
+	from, to int64 // what is expected
+	end      int64 // where the request itself ended
+}
+
+// ghostsBefore is the number of cancelled bytes that come before the answer to a request.
+func (l *lane) ghostsBefore(req uint32) (n int64) {
+	for _, g := range l.ghosts {
+		if g.req < req {
+			n += g.to - g.from
+		}
+	}
+	return n
+}
+
+// noteGhost notes what of a request, which is about to be cut, is expected all the same.
+func (b *Balancer) noteGhost(l *lane, r *request, keep int) {
+	cut := b.span(r.run.First+keep, r.keep-keep)
+	n := min(max(b.beyondReach(l)-b.before(l, r, keep), 0), cut)
+	from := int64(r.run.First+keep) * b.cfg.SegmentSize
+	end := from + cut
+	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
+	switch {
+	case n == 0 && again:
+		l.ghosts = slices.Delete(l.ghosts, at, at+1) // it lies behind what will not come
+	case n == 0:
+	case again && n == cut:
+		l.ghosts[at].from = from
+	case again:
+		l.ghosts[at].from, l.ghosts[at].to = from, from+n
+	default:
+		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from + n, end})
+	}
+}
+
+// beyondReach estimates how many of the bytes that a lane owes no cancel stops: its server has
+// given them to the network already, or will have before a cancel reaches it.
+func (b *Balancer) beyondReach(l *lane) int64 {
+	reach := b.rate(l) * (l.rtt + lead).Seconds()
+	switch {
+	case !l.meter.known():
+		reach = max(reach, b.slowStart(l))
+	case b.grows(l):
+		reach *= 3 // slow start doubles the rate with every round trip, and the meter lags
+	}
+	return sendQueue + int64(reach)
+}
+
+// slowStart is how many bytes a sender has let go since the lane had work, or will have before a
+// cancel reaches it, if nothing but slow start from ten packets (RFC 6928) holds it back.
+func (b *Balancer) slowStart(l *lane) float64 {
+	const first, shortest, most = 10 * 1460, time.Millisecond, 20
+	trips := b.now.Sub(l.busy).Seconds()/max(l.rtt, shortest).Seconds() + 1
+	return first * math.Exp2(min(trips, most))
+}
