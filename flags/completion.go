@@ -2,6 +2,7 @@ package flags
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -56,13 +57,9 @@ func (f *Flag) spellings() []string {
 	return []string{"-" + f.Short, "--" + f.Long}
 }
 
-func bashCompletion(program string, commands []Command) string {
-	var b strings.Builder
-	var names []string
-	for _, c := range commands {
-		names = append(names, c.Name)
-	}
-	fmt.Fprintf(&b, `# bash completion for %[1]s; made by "%[1]s completion bash"
+// bashHead is the script up to what hangs on the flag before the cursor: of program, modes
+// with | between them, modes with blanks.
+const bashHead = `# bash completion for %[1]s; made by "%[1]s completion bash"
 _%[1]s() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev= mode=
 	((COMP_CWORD > 0)) && prev=${COMP_WORDS[COMP_CWORD-1]}
@@ -88,7 +85,15 @@ _%[1]s() {
 		prev=${COMP_WORDS[COMP_CWORD-2]}
 	fi
 	case "$mode $prev" in
-`, program, strings.Join(names, "|"), strings.Join(names, " "))
+`
+
+func bashCompletion(program string, commands []Command) string {
+	var b strings.Builder
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.Name)
+	}
+	fmt.Fprintf(&b, bashHead, program, strings.Join(names, "|"), strings.Join(names, " "))
 	for _, c := range commands {
 		for _, f := range c.flags() {
 			if !f.isSwitch() {
@@ -98,7 +103,7 @@ _%[1]s() {
 	}
 	b.WriteString("\tesac\n\tcompopt +o default +o bashdefault 2>/dev/null\n\tcase $mode in\n")
 	for _, c := range commands {
-		words := append([]string(nil), c.Words...)
+		words := slices.Clone(c.Words)
 		for _, f := range c.flags() {
 			words = append(words, "--"+f.Long)
 		}
@@ -224,18 +229,43 @@ func fish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 }
 
+// powershellHead is the script up to the modes, of program; powershellTail what follows the values
+// of the flags.
+const (
+	powershellHead = `# PowerShell completion for %[1]s; made by "%[1]s completion powershell"
+Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $words = @($commandAst.CommandElements | ForEach-Object { $_.Extent.Text })
+    $modes = @(
+`
+	powershellTail = `    }
+    # The words that are complete: all but the one at the cursor.
+    $done = $words.Count
+    if ($wordToComplete -ne '') { $done-- }
+    if ($done -le 1) {
+        $found = $modes
+    } else {
+        $key = $words[1] + ' ' + $words[$done - 1]
+        if ($values.ContainsKey($key)) {
+            $found = @($values[$key] | ForEach-Object { ,@($_, $_) })
+        } else {
+            $found = $flags[$words[1]]
+        }
+    }
+    $found | Where-Object { $_ -and $_[0].StartsWith($wordToComplete, [StringComparison]::OrdinalIgnoreCase) } | ForEach-Object {
+        [System.Management.Automation.CompletionResult]::new($_[0], $_[0], 'ParameterValue', $_[1])
+    }
+}
+`
+)
+
 func powershellCompletion(program string, commands []Command) string {
 	var b strings.Builder
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	item := func(text, help string) {
 		fmt.Fprintf(&b, "            ,@(%s, %s)\n", quote(text), quote(help))
 	}
-	fmt.Fprintf(&b, `# PowerShell completion for %[1]s; made by "%[1]s completion powershell"
-Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
-    param($wordToComplete, $commandAst, $cursorPosition)
-    $words = @($commandAst.CommandElements | ForEach-Object { $_.Extent.Text })
-    $modes = @(
-`, program)
+	fmt.Fprintf(&b, powershellHead, program)
 	for _, c := range commands {
 		fmt.Fprintf(&b, "        ,@(%s, %s)\n", quote(c.Name), quote(c.Help))
 	}
@@ -265,25 +295,7 @@ Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {
 			}
 		}
 	}
-	b.WriteString(`    }
-    # The words that are complete: all but the one at the cursor.
-    $done = $words.Count
-    if ($wordToComplete -ne '') { $done-- }
-    if ($done -le 1) {
-        $found = $modes
-    } else {
-        $key = $words[1] + ' ' + $words[$done - 1]
-        if ($values.ContainsKey($key)) {
-            $found = @($values[$key] | ForEach-Object { ,@($_, $_) })
-        } else {
-            $found = $flags[$words[1]]
-        }
-    }
-    $found | Where-Object { $_ -and $_[0].StartsWith($wordToComplete, [StringComparison]::OrdinalIgnoreCase) } | ForEach-Object {
-        [System.Management.Automation.CompletionResult]::new($_[0], $_[0], 'ParameterValue', $_[1])
-    }
-}
-`)
+	b.WriteString(powershellTail)
 	return b.String()
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/peterbourgon/ff/v3"
 )
 
-// EnvPrefix precedes the upper-case long name of a flag in the environment.
-const EnvPrefix = "BRAID"
+// envPrefix precedes the upper-case long name of a flag in the environment.
+const envPrefix = "BRAID"
 
 // Flag is a row of the table: all that is known about a flag.
 type Flag struct {
@@ -64,7 +64,7 @@ func (f *Flag) spelled() string {
 
 // env is the flag's name in the environment.
 func (f *Flag) env() string {
-	return EnvPrefix + "_" + strings.ToUpper(strings.ReplaceAll(f.Long, "-", "_"))
+	return envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(f.Long, "-", "_"))
 }
 
 // Set is the command line of one mode.
@@ -195,7 +195,7 @@ func (s *Set) collect(table []Flag, args []string) error {
 		}
 	}
 	err := ff.Parse(fs, args,
-		ff.WithEnvVarPrefix(EnvPrefix),
+		ff.WithEnvVarPrefix(envPrefix),
 		ff.WithConfigFileFlag(configName),
 		ff.WithConfigFileParser(func(r io.Reader, set func(name, value string) error) error {
 			return parseConfig(table, s.given[configName].String(), &now, r, set)
