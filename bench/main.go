@@ -5,12 +5,11 @@
 //	go run ./bench limits       four servers of unequal limits, against the fluid limit
 //	go run ./bench memory       peak memory of client and server
 //	go run ./bench scale        many servers, many clients, many sizes
-//	go run ./bench transports   the transports side by side, and what carries them with nothing around it
-//	go run ./bench zstd         a text and a video, compressed and not, on loopback and over slow links
+//	go run ./bench transports   the transports side by side, and what carries them alone
+//	go run ./bench zstd         a text and a video, compressed and not, on loopback and slow links
 //
-// Machines are noisy: the runs of all rows are interleaved, and medians and
-// ratios within one call are what counts. Rows of memory and scale are single runs: those
-// tell of sizes that noise does not hide.
+// Machines are noisy: the runs of all rows are interleaved, and medians and ratios within one call
+// are what counts. The rows of memory and scale are single runs: sizes are not hidden by noise.
 package main
 
 import (
@@ -32,6 +31,16 @@ type bench struct {
 	reps  int
 	size  int64 // bytes of the file of loopback, transports and zstd
 	svg   string
+}
+
+// measurements are what the first word may be.
+var measurements = map[string]func(*bench) error{
+	"loopback":   (*bench).loopback,
+	"limits":     (*bench).limits,
+	"memory":     (*bench).memory,
+	"scale":      (*bench).scale,
+	"transports": (*bench).transports,
+	"zstd":       (*bench).zstd,
 }
 
 func main() {
@@ -62,6 +71,10 @@ func run(ctx context.Context, args []string) error {
 	case "give", "take":
 		return simpleEnd(ctx, what, args[1:])
 	}
+	measure := measurements[what]
+	if measure == nil {
+		return fmt.Errorf("unknown measurement %q", what)
+	}
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -72,28 +85,22 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(b.dir)
 	if b.braid == "" {
-		b.braid = filepath.Join(b.dir, "braid")
-		build := exec.CommandContext(ctx, "go", "build", "-o", b.braid, "braid")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build braid: %w", err)
+		if err := b.build(); err != nil {
+			return err
 		}
 	}
-	switch what {
-	case "loopback":
-		return b.loopback()
-	case "limits":
-		return b.limits()
-	case "memory":
-		return b.memory()
-	case "scale":
-		return b.scale()
-	case "transports":
-		return b.transports()
-	case "zstd":
-		return b.zstd()
+	return measure(b)
+}
+
+// build makes the binary out of this module.
+func (b *bench) build() error {
+	b.braid = filepath.Join(b.dir, "braid")
+	cmd := exec.CommandContext(b.ctx, "go", "build", "-o", b.braid, "braid")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build braid: %w", err)
 	}
-	return fmt.Errorf("unknown measurement %q", what)
+	return nil
 }
 
 // defaultDir is a memory file system where there is one.

@@ -52,23 +52,16 @@ func lastLine(s string) string {
 }
 
 // process is a server that runs beside the measurement.
-type process struct {
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-}
+type process struct{ cmd *exec.Cmd }
 
 // start starts a server and waits until its ports accept.
 func (b *bench) start(ports []string, name string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(b.ctx, name, args...)
 	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd, stdin}
+	p := &process{cmd}
 	for _, addr := range ports {
 		if err := b.await(addr); err != nil {
 			p.stop()
