@@ -26,7 +26,7 @@ func TestDiskFull(t *testing.T) {
 			w.disk = func(p *segment.Part) func(int, []byte) error {
 				return func(i int, data []byte) error {
 					if written.Add(1) > room {
-						return &segment.DiskError{Op: "write", Path: p.Name(), Err: syscall.ENOSPC}
+						return &segment.DiskError{Op: "write", Path: p.Path(), Err: syscall.ENOSPC}
 					}
 					return p.WriteSegment(i, data)
 				}

@@ -138,9 +138,6 @@ func Drop(dir, name string) error {
 // Path returns where the part file is.
 func (p *Part) Path() string { return filepath.Join(p.dir, p.name+partSuffix) }
 
-// Name returns the name that the finished file will have in its folder.
-func (p *Part) Name() string { return p.name }
-
 // Manifest returns the hash tree of the file. Any goroutine may call it.
 func (p *Part) Manifest() *Manifest { return p.manifest }
 

@@ -194,7 +194,7 @@ func TestInterruptAndResume(t *testing.T) {
 		}
 
 		p = resume(t, dir)
-		if p.Name() != "film.avi" || p.Manifest().Root() != m.Root() || p.Manifest().Layout() != m.Layout() {
+		if p.name != "film.avi" || p.Manifest().Root() != m.Root() || p.Manifest().Layout() != m.Layout() {
 			t.Errorf("%d bytes: another download is resumed", size)
 		}
 		if p.missing != m.Layout().Count()-half || p.HaveBytes() != m.Layout().RunBytes(Run{0, half}) {

@@ -36,7 +36,7 @@ func TestSource(t *testing.T) {
 	for _, size := range []int{0, 1, 100_000} {
 		data := random(size)
 		path, s := served(t, data)
-		if s.Path() != path || s.Name() != "film.avi" || s.Manifest().Root() != manifestOf(t, data).Root() {
+		if s.path != path || s.Name() != "film.avi" || s.Manifest().Root() != manifestOf(t, data).Root() {
 			t.Fatalf("%d bytes: %s with root %s", size, s.Name(), s.Manifest().Root())
 		}
 		again, err := s.Again()
