@@ -178,11 +178,9 @@ func (d *download) forgiveAbsence(now time.Time) {
 		if d.answered = d.answered.Add(away); d.answered.After(now) {
 			d.answered = now
 		}
-		for _, s := range d.servers {
-			for _, c := range s.conns {
-				if c.joined && !d.content.balancer.Silent(c.lane) {
-					d.content.balancer.Blocked(c.lane, now)
-				}
+		for c := range d.conns() {
+			if c.joined && !d.content.balancer.Silent(c.lane) {
+				d.content.balancer.Blocked(c.lane, now)
 			}
 		}
 	}
@@ -194,15 +192,13 @@ func (d *download) forgiveDisk(now time.Time) {
 	if d.busy && d.provided() {
 		d.answered = now // a file is being read back: nobody has been asked for anything
 	}
-	for _, s := range d.servers {
-		for _, c := range s.conns {
-			if c.joined && c.keeping.Load() > 0 {
-				d.answered = now
-				d.content.balancer.Blocked(c.lane, now)
-			}
-			if c.joined && len(c.held) > 0 {
-				d.content.balancer.Blocked(c.lane, now)
-			}
+	for c := range d.conns() {
+		if c.joined && c.keeping.Load() > 0 {
+			d.answered = now
+			d.content.balancer.Blocked(c.lane, now)
+		}
+		if c.joined && len(c.held) > 0 {
+			d.content.balancer.Blocked(c.lane, now)
 		}
 	}
 }

@@ -26,11 +26,9 @@ func (d *download) challengeAll() {
 	if d.ballot.want == nil || d.ballot.proven != nil {
 		return
 	}
-	for _, s := range d.servers {
-		for _, c := range s.conns {
-			if d.challenges(c) && !c.challenged {
-				d.challenge(c)
-			}
+	for c := range d.conns() {
+		if d.challenges(c) && !c.challenged {
+			d.challenge(c)
 		}
 	}
 }

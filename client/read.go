@@ -76,9 +76,8 @@ func (c *conn) greet(r *wire.Reader) error {
 		c.wanted = segment.ManifestSize(w.Layout)
 	}
 	c.emit(welcomed{c, &w, time.Since(begun)})
-	if w.Manifest && c.wanted == 0 { // an empty file
-
-		c.emit(manifested{c: c})
+	if w.Manifest && c.wanted == 0 {
+		c.emit(manifested{c: c}) // of an empty file: it is there already
 	}
 	return nil
 }

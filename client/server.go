@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"time"
 
@@ -66,6 +67,21 @@ func (s *server) number() int { return s.index + 1 }
 
 // out reports whether it has lied too often to be asked again in this run.
 func (s *server) out() bool { return s.corrupts >= corruptLimit }
+
+// conns goes through the connections that have been welcomed, server by server.
+func (d *download) conns() iter.Seq[*conn] {
+	return func(yield func(*conn) bool) {
+		var now []*conn // of one server, as the loop may drop them
+		for _, s := range d.servers {
+			now = append(now[:0], s.conns...)
+			for _, c := range now {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // nextPause lengthens the back-off, capped, with a quarter of jitter either way. By an eighth
 // for a server that is away: then the pause is an eighth of the time that it has been so, which is

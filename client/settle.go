@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"braid/balance"
@@ -56,10 +55,8 @@ func (d *download) settle(ctx context.Context, now time.Time) error {
 		c.balancer.Bound(allShares)
 	}
 	if c.balancer != nil {
-		for _, s := range d.servers {
-			for _, conn := range slices.Clone(s.conns) {
-				d.join(conn, now)
-			}
+		for conn := range d.conns() {
+			d.join(conn, now)
 		}
 	}
 	switch {
@@ -118,20 +115,19 @@ func (d *download) decide(now time.Time) error {
 func (d *download) choose(k key) {
 	old := d.content
 	d.giveUp()
-	for _, s := range d.servers {
-		for _, c := range s.conns {
-			if c.key() == k {
-				name := d.nameOf(c)
-				going := old != nil && old.part != nil && old.name == name // its files are on their way out
-				leftover := !going && segment.Leftover(d.cfg.Output, name)
-				_, err := os.Lstat(filepath.Join(d.cfg.Output, name))
-				d.content = &content{
-					key: k, layout: c.welcome.Layout, name: name, manifest: d.manifestOf(k),
-					fromDisk: leftover, nothingThere: !leftover && errors.Is(err, fs.ErrNotExist),
-				}
-				return
-			}
+	for c := range d.conns() {
+		if c.key() != k {
+			continue
 		}
+		name := d.nameOf(c)
+		going := old != nil && old.part != nil && old.name == name // its files are on their way out
+		leftover := !going && segment.Leftover(d.cfg.Output, name)
+		_, err := os.Lstat(filepath.Join(d.cfg.Output, name))
+		d.content = &content{
+			key: k, layout: c.welcome.Layout, name: name, manifest: d.manifestOf(k),
+			fromDisk: leftover, nothingThere: !leftover && errors.Is(err, fs.ErrNotExist),
+		}
+		return
 	}
 	// The server that had it has gone since: whoever comes next brings it.
 }
@@ -152,11 +148,9 @@ func (d *download) nameOf(c *conn) string {
 
 // manifestOf is the manifest of a content, if a connection has brought it already; nil: none has.
 func (d *download) manifestOf(k key) *segment.Manifest {
-	for _, s := range d.servers {
-		for _, c := range s.conns {
-			if c.key() == k && c.manifest != nil {
-				return c.manifest
-			}
+	for c := range d.conns() {
+		if c.key() == k && c.manifest != nil {
+			return c.manifest
 		}
 	}
 	return nil
@@ -167,10 +161,8 @@ func (d *download) manifestOf(k key) *segment.Manifest {
 func (d *download) giveUp() {
 	old := d.content
 	d.content, d.decided = nil, false
-	for _, s := range d.servers {
-		for _, c := range s.conns {
-			c.joined = false
-		}
+	for c := range d.conns() {
+		c.joined = false
 	}
 	if old == nil || old.part == nil {
 		return
@@ -190,11 +182,8 @@ func (d *download) giveUp() {
 
 // turnAway tells of the servers that hold another file, and leaves them.
 func (d *download) turnAway() {
-	for _, s := range d.servers {
-		for _, c := range slices.Clone(s.conns) {
-			if c.key() == d.content.key || d.challenges(c) {
-				continue
-			}
+	for c := range d.conns() {
+		if c.key() != d.content.key && !d.challenges(c) {
 			d.turnAwayFrom(c)
 		}
 	}
@@ -220,11 +209,9 @@ func (d *download) seekManifest(now time.Time) {
 		return
 	}
 	var best *conn
-	for _, s := range d.servers {
-		for _, conn := range s.conns {
-			if conn.key() == c.key && !conn.told.Load() && (best == nil || conn.got > best.got) {
-				best = conn
-			}
+	for conn := range d.conns() {
+		if conn.key() == c.key && !conn.told.Load() && (best == nil || conn.got > best.got) {
+			best = conn
 		}
 	}
 	if best == nil || c.asked == nil && best.got < showing && best.share.parts > 0 && now.Sub(best.greeted) < housekeeping {

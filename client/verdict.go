@@ -43,11 +43,9 @@ func (d *download) verdict(now time.Time) error {
 
 // provided reports whether a connection is there that has what we want.
 func (d *download) provided() bool {
-	for _, s := range d.servers {
-		for _, c := range s.conns {
-			if d.usable(c) || d.challenges(c) {
-				return true
-			}
+	for c := range d.conns() {
+		if d.usable(c) || d.challenges(c) {
+			return true
 		}
 	}
 	return false
