@@ -22,20 +22,10 @@ import (
 
 func digest(data []byte) string { return fmt.Sprintf("%x", blake3.Sum256(data)) }
 
-// integrity holds that a run has ended with an IntegrityError that names
-// parts, and left nothing in the folder.
+// integrity holds that a run has ended with an IntegrityError that names parts.
 func (r *run) integrity(parts ...string) *run {
 	r.w.t.Helper()
-	var e *client.IntegrityError
-	if !errors.As(r.err, &e) {
-		r.w.t.Fatalf("after %v: %v, want an IntegrityError\n%s", r.took, r.err, r.stderr.String())
-	}
-	for _, part := range parts {
-		if !strings.Contains(r.err.Error(), part) {
-			r.w.t.Errorf("%q does not name %q", r.err, part)
-		}
-	}
-	return r
+	return failedWith[*client.IntegrityError](r, parts)
 }
 
 // empty holds that the run has left nothing.

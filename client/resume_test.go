@@ -33,19 +33,10 @@ func (w *world) interrupt(n int, after time.Duration, change ...func(*client.Con
 	return r
 }
 
-// disk holds that a run has ended with a DiskError.
+// disk holds that a run has ended with a DiskError that names parts.
 func (r *run) disk(parts ...string) *run {
 	r.w.t.Helper()
-	var e *segment.DiskError
-	if !errors.As(r.err, &e) {
-		r.w.t.Fatalf("after %v: %v, want a DiskError\n%s", r.took, r.err, r.stderr.String())
-	}
-	for _, part := range parts {
-		if !strings.Contains(r.err.Error(), part) {
-			r.w.t.Errorf("%q does not name %q", r.err, part)
-		}
-	}
-	return r
+	return failedWith[*segment.DiskError](r, parts)
 }
 
 func TestInterruptAndResume(t *testing.T) {

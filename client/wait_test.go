@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,32 +16,16 @@ import (
 
 func waitFor(d time.Duration) func(*client.Config) { return func(c *client.Config) { c.Wait = d } }
 
+// noServer holds that a run has ended with a NoServerError that names parts.
 func (r *run) noServer(parts ...string) *run {
 	r.w.t.Helper()
-	var e *client.NoServerError
-	if !errors.As(r.err, &e) {
-		r.w.t.Fatalf("after %v: %v, want a NoServerError\n%s", r.took, r.err, r.stderr.String())
-	}
-	return r.says(parts)
+	return failedWith[*client.NoServerError](r, parts)
 }
 
+// refused holds that a run has ended with a RefusedError that names parts.
 func (r *run) refused(parts ...string) *run {
 	r.w.t.Helper()
-	var e *client.RefusedError
-	if !errors.As(r.err, &e) {
-		r.w.t.Fatalf("after %v: %v, want a RefusedError\n%s", r.took, r.err, r.stderr.String())
-	}
-	return r.says(parts)
-}
-
-func (r *run) says(parts []string) *run {
-	r.w.t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(r.err.Error(), part) {
-			r.w.t.Errorf("%q does not say %q", r.err, part)
-		}
-	}
-	return r
+	return failedWith[*client.RefusedError](r, parts)
 }
 
 // between holds when the run ended.
@@ -68,7 +51,7 @@ func TestNothingAnswers(t *testing.T) {
 					// With --wait 0 one attempt has to fail, which takes 3 s if nobody answers.
 					r := w.download(3, waitFor(wait)).noServer(name).between(wait, max(wait+time.Second, 3500*time.Millisecond)).empty()
 					if wait > 0 {
-						r.says([]string{"within " + wait.String()}).told("no server answers yet: seeking them for up to "+wait.String(), 1)
+						r.says("within "+wait.String()).told("no server answers yet: seeking them for up to "+wait.String(), 1)
 					}
 					if lines := strings.Count(r.stderr.String(), "\n"); lines > 4 {
 						t.Errorf("%d lines on stderr:\n%s", lines, r.stderr.String())

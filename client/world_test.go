@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -314,6 +315,27 @@ func (r *run) complete(name string, want []byte) *run {
 	}
 	if hash := blake3.Sum256(want); sum != int64(len(want)) || result.BLAKE3 != fmt.Sprintf("%x", hash) {
 		t.Errorf("servers and resumed add up to %d of %d bytes, digest %s, want %x", sum, len(want), result.BLAKE3, hash)
+	}
+	return r
+}
+
+// failedWith holds that a run has ended with an error of type E, whose text names parts.
+func failedWith[E error](r *run, parts []string) *run {
+	r.w.t.Helper()
+	var want E
+	if !errors.As(r.err, &want) {
+		r.w.t.Fatalf("after %v: %v, want a %T\n%s", r.took, r.err, want, r.stderr.String())
+	}
+	return r.says(parts...)
+}
+
+// says holds that the error of a run names parts.
+func (r *run) says(parts ...string) *run {
+	r.w.t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(r.err.Error(), part) {
+			r.w.t.Errorf("%q does not name %q", r.err, part)
+		}
 	}
 	return r
 }
