@@ -6,9 +6,9 @@
 // in the order in which they were asked, each request's segments ascending,
 // as one stream of bytes.
 //
-// Every segment that has not verified is at any moment in the pool, or held by
-// at least one lane, or reserved for a server that has yet to answer; Leave, Rejected,
-// shortened requests and silence move it back. So nothing is forgotten, whatever the order of events.
+// Every segment that has not verified is at any moment in the pool, or held by at least one lane,
+// or reserved for a server that has yet to answer; Leave, Rejected, shortened requests and
+// silence move it back. So nothing is forgotten, whatever the order of events.
 package balance
 
 import (

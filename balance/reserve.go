@@ -22,8 +22,8 @@ type reserve struct {
 	since  time.Time
 }
 
-// Reserve says that a server that has not joined has been asked for a run in the greeting: the run
-// is kept for it, and it counts as one that will carry something. Others get of the run when
+// Reserve says that a server that has not joined has been asked for a run in the greeting: the
+// run is kept for it, and it counts as one that will carry something. Others get of the run when
 // nothing else is left. Join ends it, and Adopt claims the run; an empty run, for a server that
 // will not join, ends it as well, and so does the end of reserveTime.
 func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
@@ -85,7 +85,8 @@ func (b *Balancer) dropReserves(drop func(reserve) bool) {
 }
 
 // breakReserve puts half of the longest reserve of a server that is late into the pool: the
-// second one, as it may have sent the first. No server is late while it is the caller that is slow.
+// second one, as it may have sent the first. No server is late while it is the caller that is
+// slow.
 func (b *Balancer) breakReserve() {
 	at, patience := -1, max(answerTime, b.answered)
 	for i, r := range b.reserves {

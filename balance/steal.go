@@ -215,8 +215,8 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 
 // takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
 // did. All lanes together need level seconds; t must not need more than late. What v's server has
-// not sent yet is cancelled there; of the rest a duplicate is asked for. Nothing is moved where it
-// is the caller that is slow: t would be no faster.
+// not sent yet is cancelled there; of the rest a duplicate is asked for. Nothing is moved where
+// it is the caller that is slow: t would be no faster.
 func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	if v.l == t || b.cfg.Behind(v.l.id) {
 		return false

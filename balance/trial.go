@@ -18,13 +18,12 @@ const (
 
 // seek looks for the number of lanes that a server is worth.
 //
-// One stream under a loss-based congestion control carries MSS/RTT × 1.2/√p at
-// a loss of p (Mathis et al. 1997), however wide the link is; several carry
-// several times that. On a link that is full, more of them carry nothing more.
-// The two look different from here: a full link delivers at a steady rate, a
-// window that is cut by random loss (or is still growing, after the link got
-// faster) does not. So a trial starts only when the rate is unsteady, or the window about as wide as
-// systems allow (window.go); its result decides whether the lanes stay.
+// One stream under a loss-based congestion control carries MSS/RTT × 1.2/√p at a loss of p
+// (Mathis et al. 1997), however wide the link is; several carry several times that. On a link
+// that is full, more of them carry nothing more. The two look different from here: a full link
+// delivers at a steady rate, a window that is cut by random loss (or is still growing, after the
+// link got faster) does not. So a trial starts only when the rate is unsteady, or the window
+// about as wide as systems allow (window.go); its result decides whether the lanes stay.
 func (b *Balancer) seek(s *server) {
 	switch {
 	case s.silent():

@@ -7,10 +7,10 @@ const (
 	nearby = 20 * time.Millisecond // a shorter round trip is more of the machines than of the path
 )
 
-// widen returns by what to multiply a server's lanes in a trial because each has a lot under way, 1 if they have not.
-// What a stream carries in a round trip, or in two when a packet is lost, its sender and its receiver
-// must have room for, and systems bound that (4 MB on Linux): on a wide, long path it is what
-// holds the stream back, however steady its rate is.
+// widen returns by what to multiply a server's lanes in a trial because each has a lot under way,
+// 1 if they have not. What a stream carries in a round trip, or in two when a packet is lost, its
+// sender and its receiver must have room for, and systems bound that (4 MB on Linux): on a wide,
+// long path it is what holds the stream back, however steady its rate is.
 func (b *Balancer) widen(s *server) int {
 	rtt := s.shortest()
 	one, _ := s.last().since(s.mark)

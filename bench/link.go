@@ -15,8 +15,8 @@ import (
 // linkPiece is how much a link carries at once, in bytes: the steps in which it is slow.
 const linkPiece = 8 << 10
 
-// links stand between a client and servers, one for each server: what the server sends passes at a
-// limited rate, for all connections together, and is counted.
+// links stand between a client and servers, one for each server: what the server sends passes at
+// a limited rate, for all connections together, and is counted.
 type links struct {
 	ports   string // where the client is to dial
 	carried atomic.Int64
@@ -25,7 +25,8 @@ type links struct {
 	tasks   sync.WaitGroup
 }
 
-// newLinks puts a link before each of the servers; bytesPerSecond 0: no limit. The caller closes them.
+// newLinks puts a link before each of the servers; bytesPerSecond 0: no limit. The caller closes
+// them.
 func newLinks(servers string, bytesPerSecond int) (*links, error) {
 	l := &links{}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

@@ -8,8 +8,9 @@
 //	go run ./bench transports   the transports side by side, and what carries them alone
 //	go run ./bench zstd         a text and a video, compressed and not, on loopback and slow links
 //
-// Machines are noisy: the runs of all rows are interleaved, and medians and ratios within one call
-// are what counts. The rows of memory and scale are single runs: sizes are not hidden by noise.
+// Machines are noisy: the runs of all rows are interleaved, and medians and ratios within one
+// call are what counts. The rows of memory and scale are single runs: sizes are not hidden by
+// noise.
 package main
 
 import (

@@ -77,9 +77,9 @@ func atOnce(n int, do func(i int) (sample, error)) ([]sample, error) {
 	return samples, errors.Join(errs...)
 }
 
-// scale varies servers, clients and sizes one at a time: the cost of a byte
-// should stay flat. As many cp of the file as there are clients tell what the memory costs. A row is
-// one run; with many clients it has the medians of them.
+// scale varies servers, clients and sizes one at a time: the cost of a byte should stay flat. As
+// many cp of the file as there are clients tell what the memory costs. A row is one run; with
+// many clients it has the medians of them.
 func (b *bench) scale() error {
 	file, err := b.randomFile("file.bin", b.size)
 	if err != nil {
@@ -141,8 +141,8 @@ func (b *bench) scaleRow(file string, servers, clients int, size int64, copying 
 	return nil
 }
 
-// transports moves the file over every transport that the binary knows, and as many bytes over plain
-// pipes of what tls and quic are made of.
+// transports moves the file over every transport that the binary knows, and as many bytes over
+// plain pipes of what tls and quic are made of.
 func (b *bench) transports() error {
 	file, err := b.randomFile("file.bin", b.size)
 	if err != nil {

@@ -2,10 +2,11 @@ package main
 
 import "time"
 
-// watchPeak looks at the memory of a process that runs, until stop is called, which returns the peak in
-// bytes; 0: unknown. What the system tells of a process that has ended will not do: Linux counts
-// what stood there before exec, and with vfork that is this program. And when a process ends
-// its memory goes first, so what it grows by in the last thirtieth of its time may be missed.
+// watchPeak looks at the memory of a process that runs, until stop is called, which returns the
+// peak in bytes; 0: unknown. What the system tells of a process that has ended will not do: Linux
+// counts what stood there before exec, and with vfork that is this program. And when a process
+// ends its memory goes first, so what it grows by in the last thirtieth of its time may be
+// missed.
 func watchPeak(pid int) (stop func() int64) {
 	begun, peak := time.Now(), highWater(pid)
 	done, ended := make(chan struct{}), make(chan struct{})

@@ -229,8 +229,8 @@ func fish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 }
 
-// powershellHead is the script up to the modes, of program; powershellTail what follows the values
-// of the flags.
+// powershellHead is the script up to the modes, of program; powershellTail what follows the
+// values of the flags.
 const (
 	powershellHead = `# PowerShell completion for %[1]s; made by "%[1]s completion powershell"
 Register-ArgumentCompleter -Native -CommandName %[1]s -ScriptBlock {

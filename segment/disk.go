@@ -45,8 +45,8 @@ func (system) rename(from, to string) error { return os.Rename(from, to) }
 
 func (system) remove(path string) error { return os.Remove(path) }
 
-// MakeDir makes a folder and those above it, if they are missing, so that they last: the name of a
-// new folder stands in the one above. The error is a *DiskError.
+// MakeDir makes a folder and those above it, if they are missing, so that they last: the name of
+// a new folder stands in the one above. The error is a *DiskError.
 func MakeDir(dir string) error { return makeDir(system{}, dir) }
 
 func makeDir(on disk, dir string) error {

@@ -67,10 +67,10 @@ func (p *Part) mayBecome(path string) error {
 	return diskError("rename to", path, err)
 }
 
-// CheckExisting tells whether there is something at path already, and whether it is
-// a file with the content of m: then same is what Lstat told of it beforehand, else nil. It
-// compares the size first, then hashes on all cores, no further than the first difference. Errors are
-// *DiskError or those of ctx.
+// CheckExisting tells whether there is something at path already, and whether it is a file with
+// the content of m: then same is what Lstat told of it beforehand, else nil. It compares the size
+// first, then hashes on all cores, no further than the first difference. Errors are *DiskError or
+// those of ctx.
 func CheckExisting(ctx context.Context, path string, m *Manifest) (same os.FileInfo, exists bool, err error) {
 	named, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

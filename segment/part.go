@@ -49,8 +49,8 @@ func Create(dir, name string, m *Manifest) (*Part, error) {
 	return createOn(system{}, dir, name, m, false)
 }
 
-// CreateUndecided is Create for a content that may turn out not to be wanted. Until Decide
-// the state file is empty, which Resume and PeekState take for no download, so that not even a kill
+// CreateUndecided is Create for a content that may turn out not to be wanted. Until Decide the
+// state file is empty, which Resume and PeekState take for no download, so that not even a kill
 // makes one of it.
 func CreateUndecided(dir, name string, m *Manifest) (*Part, error) {
 	return createOn(system{}, dir, name, m, true)
@@ -254,8 +254,8 @@ func (p *Part) closeFile() error {
 	return diskError("close", p.Path(), err)
 }
 
-// Discard removes both files, as far as they are still ours. After Finish, Close or Discard it does
-// nothing.
+// Discard removes both files, as far as they are still ours. After Finish, Close or Discard it
+// does nothing.
 func (p *Part) Discard() error {
 	if p.state == nil {
 		return nil

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// PeekState returns root and layout of the download in progress under name, without
-// locking it or reading any of its data. The error is ErrNoState when there is none,
-// its state file is torn or stands alone; a *DiskError, ErrNotRegular for one, when it cannot be read.
+// PeekState returns root and layout of the download in progress under name, without locking it or
+// reading any of its data. The error is ErrNoState when there is none, its state file is torn or
+// stands alone; a *DiskError, ErrNotRegular for one, when it cannot be read.
 func PeekState(dir, name string) (Root, Layout, error) {
 	if _, err := os.Lstat(filepath.Join(dir, name+partSuffix)); errors.Is(err, fs.ErrNotExist) {
 		return Root{}, Layout{}, ErrNoState

@@ -6,11 +6,11 @@ import (
 	"os"
 )
 
-// Present fails when the file under the part's name is not the one that is being written any more.
-// Systems go on taking what is written to a file without a name, and it is lost with the last handle.
-// A state file that has lost its name, and with it the lock, is made anew: without it another
-// client could replace the part file, and after a kill there would be nothing to resume. The error is
-// a *DiskError, ErrLocked if another client has been faster.
+// Present fails when the file under the part's name is not the one that is being written any
+// more. Systems go on taking what is written to a file without a name, and it is lost with the
+// last handle. A state file that has lost its name, and with it the lock, is made anew: without
+// it another client could replace the part file, and after a kill there would be nothing to
+// resume. The error is a *DiskError, ErrLocked if another client has been faster.
 func (p *Part) Present() error {
 	if err := p.inPlace(); err != nil || p.state.same() {
 		return err

@@ -21,9 +21,9 @@ import (
 //	        bitmap, a bit a segment, lowest bit first: the segments had
 //	        1 byte, missing or 0: what is had may be trusted to stay, see doubt
 //
-// The file is empty while it is not decided that the content is wanted, see CreateUndecided. Everything
-// up to the bitmap is written once. The bitmap is rewritten in place and
-// has no checksum: it is a hint, and every segment is verified on resume.
+// The file is empty while it is not decided that the content is wanted, see CreateUndecided.
+// Everything up to the bitmap is written once. The bitmap is rewritten in place and has no
+// checksum: it is a hint, and every segment is verified on resume.
 const (
 	stateMagic  = "braidst\x01"
 	stateStart  = 8

@@ -54,8 +54,9 @@ func (t *sender) earn(ctx context.Context, n int) error {
 	}
 }
 
-// giveBack returns to the limit what n bytes took of it that will not be sent. A reservation's own
-// Cancel returns nothing when others have reserved since: clients that ask and leave would pile up debt.
+// giveBack returns to the limit what n bytes took of it that will not be sent. A reservation's
+// own Cancel returns nothing when others have reserved since: clients that ask and leave would
+// pile up debt.
 func (t *sender) giveBack(n int) { t.limiter.ReserveN(time.Now(), -n) }
 
 // forgo gives up what the limit would have let through while nobody asked:

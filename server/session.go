@@ -166,7 +166,8 @@ func departed(err error) error {
 	return errLeft
 }
 
-// stranger reports whether an error tells of a peer that speaks something else, or that has not the key.
+// stranger reports whether an error tells of a peer that speaks something else, or that has not
+// the key.
 func stranger(err error) bool {
 	return errors.Is(err, wire.ErrStranger) || errors.Is(err, transport.ErrMismatch) || errors.Is(err, transport.ErrKey)
 }
