@@ -62,7 +62,7 @@ func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) er
 		return nil
 	}
 	s.conns = append(s.conns, c)
-	s.tried, s.fatal = true, nil
+	s.tried, s.refusal = true, nil
 	if s.out() {
 		d.drop(c)
 		return nil
@@ -166,9 +166,9 @@ func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, er
 	if len(s.conns) > 0 {
 		return
 	}
-	s.tried, s.fatal = true, nil
+	s.tried, s.refusal = true, nil
 	if isRefusal(err) {
-		s.fatal = err
+		s.refusal = err
 	}
 	d.ballot.fail(s.index)
 	if s.state == seeking || s.state == otherFile {
@@ -185,7 +185,7 @@ func (d *download) seekAgain(ctx context.Context, s *server) {
 		return
 	}
 	pause := s.nextPause()
-	if s.state == otherFile || s.fatal != nil && isFatal(s.fatal) {
+	if s.state == otherFile || isFatal(s.refusal) {
 		pause = min(uselessWait, max(d.cfg.Wait/4, lastPause))
 	}
 	d.dial(ctx, s, toSeek, pause)

@@ -54,7 +54,7 @@ type server struct {
 	useful   bool          // it has the content, or had it when it was there last
 	hellos   int           // since it last sent something of the content
 	told     string        // the last trouble that was told, so that it is told once
-	fatal    error         // why it will never do, as far as is known: it refuses or is a stranger
+	refusal  error         // how it refused the latest attempt, for now or for good (isFatal); nil: it did not
 	corrupts int
 
 	bytes     int64 // of the file that came from it and verified
@@ -88,7 +88,7 @@ func (d *download) conns() iter.Seq[*conn] {
 // how late its return is noticed. Twofold for one that answers and is of no use.
 func (s *server) nextPause() time.Duration {
 	longer := s.pause + s.pause/8
-	if s.hellos > 0 || s.fatal != nil {
+	if s.hellos > 0 || s.refusal != nil {
 		longer = s.pause * 2
 	}
 	s.pause = min(max(longer, firstPause), lastPause)

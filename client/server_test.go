@@ -19,7 +19,7 @@ func TestPauses(t *testing.T) {
 		}
 		gone += pause
 	}
-	for name, useless := range map[string]*server{"only says hello": {hellos: 1}, "refuses": {fatal: &refusal{code: wire.Busy}}} {
+	for name, useless := range map[string]*server{"only says hello": {hellos: 1}, "refuses": {refusal: &refusal{code: wire.Busy}}} {
 		var waited time.Duration
 		for range 5 {
 			waited += useless.nextPause()

@@ -29,7 +29,7 @@ func (d *download) verdict(now time.Time) error {
 	tried, final := true, 0
 	for _, s := range d.servers {
 		tried = tried && (s.tried || s.out())
-		if s.fatal != nil && isFatal(s.fatal) || s.out() {
+		if isFatal(s.refusal) || s.out() {
 			final++
 		}
 	}
@@ -62,7 +62,7 @@ func (d *download) hadOne() bool {
 // allFinalOrGone reports whether no server is left that refuses only for now.
 func (d *download) allFinalOrGone() bool {
 	for _, s := range d.servers {
-		if s.fatal != nil && !isFatal(s.fatal) {
+		if s.refusal != nil && !isFatal(s.refusal) {
 			return false
 		}
 	}
@@ -90,15 +90,15 @@ func (d *download) tellAllLost() {
 // reason is why the download ends without the file.
 func (d *download) reason() error {
 	others, liars := 0, 0
-	var refusal error
+	var why error
 	for _, s := range d.servers {
 		switch {
 		case s.out():
 			liars++
 		case s.state == otherFile:
 			others++
-		case s.fatal != nil:
-			refusal = fmt.Errorf("server %d (%s): %w", s.number(), s.address, plain(s.fatal))
+		case s.refusal != nil:
+			why = fmt.Errorf("server %d (%s): %w", s.number(), s.address, plain(s.refusal))
 		}
 	}
 	switch {
@@ -106,8 +106,8 @@ func (d *download) reason() error {
 		return &IntegrityError{Reason: "no server is left that offers the content; " + d.ballot.describe()}
 	case liars > 0:
 		return &IntegrityError{Reason: "the servers that are left send data that does not verify"}
-	case refusal != nil:
-		return &RefusedError{Reason: "every server that answers refuses: " + refusal.Error()}
+	case why != nil:
+		return &RefusedError{Reason: "every server that answers refuses: " + why.Error()}
 	}
 	return &NoServerError{Wait: d.cfg.Wait, Last: d.last}
 }
