@@ -13,8 +13,8 @@ type lane struct {
 	rtt    time.Duration // least one measured; 0: unknown
 
 	reqs   []*request // as asked; the first is being served
-	nextID uint32
-	cursor int // the segment after the last run; -1: none yet
+	nextID uint32     // of the next request
+	cursor int        // the segment after the last run; -1: none yet
 
 	out     int64     // bytes of segments that have been asked for and not landed
 	owed    int64     // bytes of them that have not come
@@ -23,20 +23,20 @@ type lane struct {
 	awaited time.Time // since when something is expected of it, wanted or not
 	meter   meter
 
-	last     time.Time // last byte
-	gap      time.Duration
+	last     time.Time     // last byte
+	gap      time.Duration // longest between bytes lately
 	silent   bool
-	released bool // silent, and its work is in the pool again
-	probes   int
+	released bool      // silent, and its work is in the pool again
+	probes   int       // in this silence
 	quietAt  time.Time // since when it is silent
 	retiring bool      // to be closed once its server has sent the rest
-	retired  time.Time
-	fresh    int64 // bytes received since a lane to the same server fell silent
-	hungry   bool
-	dirty    bool
-	timed    bool
-	got      int64 // bytes received
-	adopted  bool  // it was asked for something in the greeting
+	retired  time.Time // when that was decided
+	fresh    int64     // bytes received since a lane to the same server fell silent
+	hungry   bool      // it could do with work, and there was none in the pool
+	dirty    bool      // it is among those that Plan looks at
+	timed    bool      // it has an entry among the timers
+	got      int64     // bytes received
+	adopted  bool      // it was asked for something in the greeting
 }
 
 // retract takes back all that a lane holds.

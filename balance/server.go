@@ -12,11 +12,11 @@ type server struct {
 	no      int
 	hardy   bool // loss does not hold its lanes back
 	lanes   []*lane
-	want    int     // lanes that it should have
-	opening int     // of these, under way
-	once    float64 // bytes/s, of the latest lane that is gone; 0: unknown
-	retryAt time.Time
-	retries int
+	want    int       // lanes that it should have
+	opening int       // of these, under way
+	once    float64   // bytes/s, of the latest lane that is gone; 0: unknown
+	retryAt time.Time // no lane that is missing is opened before
+	retries int       // that came to nothing, in a row
 
 	came  time.Time // when something last came
 	until time.Time // what a gap has held up comes until then
@@ -29,12 +29,12 @@ type server struct {
 	doubts int       // samples in a row after which the rate was unsteady
 	steady float64   // bytes/s while it was steady, just before that; 0: it was not
 
-	trial  bool
-	before int     // lanes before the trial
-	was    float64 // bytes/s before it
-	from   reading // the rate of all servers without it is measured from here
-	upTo   reading // to here
-	failed int
+	trial  bool      // one of more lanes is under way, see trial.go
+	before int       // lanes before the trial
+	was    float64   // bytes/s before it
+	from   reading   // the rate of all servers without it is measured from here
+	upTo   reading   // to here
+	failed int       // trials without a gain, in a row
 	rest   time.Time // no trial before
 }
 
