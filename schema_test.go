@@ -48,10 +48,11 @@ func (s schema) check(rule map[string]any, v any) string {
 	return ""
 }
 
+// word is check for one word of the rule and its argument.
 func (s schema) word(rule map[string]any, word string, arg, v any) string {
 	number, isNumber := v.(float64)
 	text, isText := v.(string)
-	object, isObject := v.(map[string]any)
+	object, _ := v.(map[string]any)
 	list, _ := v.([]any)
 	ok := true
 	switch word {
@@ -72,24 +73,7 @@ func (s schema) word(rule map[string]any, word string, arg, v any) string {
 			return fmt.Sprintf("%d of oneOf fit (%s)", fits, strings.Join(wrong, "; "))
 		}
 	case "type":
-		switch arg {
-		case "object":
-			ok = isObject
-		case "array":
-			_, ok = v.([]any)
-		case "string":
-			ok = isText
-		case "number":
-			ok = isNumber
-		case "integer":
-			ok = isNumber && number == float64(int64(number))
-		case "boolean":
-			_, ok = v.(bool)
-		case "null":
-			ok = v == nil
-		default:
-			return fmt.Sprintf("the schema has an unknown type %v", arg)
-		}
+		ok = isOfType(arg.(string), v)
 	case "const":
 		ok = v == arg
 	case "enum":
@@ -139,6 +123,29 @@ func (s schema) word(rule map[string]any, word string, arg, v any) string {
 		return fmt.Sprintf("%v is not %s %v", v, word, arg)
 	}
 	return ""
+}
+
+// isOfType reports whether a value is of a type of JSON Schema. None is of one that it does not know.
+func isOfType(name string, v any) bool {
+	ok := false
+	switch name {
+	case "object":
+		_, ok = v.(map[string]any)
+	case "array":
+		_, ok = v.([]any)
+	case "string":
+		_, ok = v.(string)
+	case "number":
+		_, ok = v.(float64)
+	case "integer":
+		number, isNumber := v.(float64)
+		ok = isNumber && number == float64(int64(number))
+	case "boolean":
+		_, ok = v.(bool)
+	case "null":
+		ok = v == nil
+	}
+	return ok
 }
 
 // TestReportsFitTheSchema holds the lines of a real download, and that the

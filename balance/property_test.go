@@ -66,140 +66,180 @@ func TestRandomCalls(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		segs := rapid.IntRange(1, 200).Draw(t, "segs")
 		last := rapid.Int64Range(1, 1000).Draw(t, "last")
-		b := New(Config{Size: int64(segs-1)*1000 + last, SegmentSize: 1000, MaxStreams: rapid.IntRange(1, 4).Draw(t, "streams")})
-		now := epoch
-		type asked struct {
-			id   uint32
-			run  Run
-			keep int
-		}
-		owed := map[Lane][]asked{} // what each lane's server believes
-		var lanes []Lane
-		first := make([]int, segs)
-		next := Lane(1)
-		obey := func() {
-			for _, o := range b.Plan(now) {
-				switch o.Kind {
-				case Ask:
-					if o.Run.Count < 1 || o.Run.First < 0 || o.Run.End() > segs {
-						t.Fatalf("bad run: %+v", o)
-					}
-					for _, a := range owed[o.Lane] {
-						if a.id == o.ID {
-							t.Fatalf("id asked twice: %+v", o)
-						}
-					}
-					owed[o.Lane] = append(owed[o.Lane], asked{o.ID, o.Run, o.Run.Count})
-				case Shorten:
-					for i := range owed[o.Lane] {
-						if a := &owed[o.Lane][i]; a.id == o.ID && rapid.Bool().Draw(t, "heeded") {
-							a.keep = o.Keep
-						}
-					}
-				case Close:
-					b.Leave(o.Lane, now)
-					delete(owed, o.Lane)
-				}
-			}
-			if again := b.Plan(now); len(again) != 0 {
-				t.Fatalf("Plan is not idempotent: %+v", again)
-			}
-			if err := b.check(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		verified := func(l Lane, req uint32, seg int) {
-			if b.Verified(l, req, seg, now) {
-				first[seg]++
-			}
-		}
-		// deliver takes the next segment off a lane, as its server sends it.
-		deliver := func(l Lane) {
-			for len(owed[l]) > 0 && owed[l][0].keep <= 0 {
-				owed[l] = owed[l][1:]
-			}
-			if len(owed[l]) == 0 {
-				return
-			}
-			a := &owed[l][0]
-			seg := a.run.First
-			a.run.First, a.run.Count, a.keep = seg+1, a.run.Count-1, a.keep-1
-			b.Received(l, int(b.size(seg)), now)
-			verified(l, a.id, seg)
-		}
-		lane := func() Lane {
-			return rapid.SampledFrom(append([]Lane{0}, lanes...)).Draw(t, "lane")
+		c := &caller{
+			T:    t,
+			b:    New(Config{Size: int64(segs-1)*1000 + last, SegmentSize: 1000, MaxStreams: rapid.IntRange(1, 4).Draw(t, "streams")}),
+			now:  epoch,
+			owed: map[Lane][]Order{}, next: 1, first: make([]int, segs),
 		}
 		for range rapid.IntRange(0, 300).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 10, 100, 1000, 10000}).Draw(t, "ms")) * ms)
-			switch rapid.IntRange(0, 12).Draw(t, "call") {
-			case 0, 1:
-				lanes = append(lanes, next)
-				b.Join(next, rapid.IntRange(0, 3).Draw(t, "server"), time.Duration(rapid.IntRange(0, 300).Draw(t, "rtt"))*ms, now)
-				if rapid.Bool().Draw(t, "adopt") {
-					lo := rapid.IntRange(0, segs-1).Draw(t, "from")
-					run := Run{lo, rapid.IntRange(1, segs-lo).Draw(t, "count")}
-					b.Adopt(next, 0, run, now)
-					owed[next] = append(owed[next], asked{0, run, run.Count})
-				}
-				next++
-			case 2:
-				l := lane()
-				b.Leave(l, now)
-				delete(owed, l)
-			case 3:
-				b.Have(rapid.IntRange(0, segs-1).Draw(t, "have"))
-			case 4:
-				l, req, seg := lane(), rapid.Uint32Range(0, 5).Draw(t, "request"), rapid.IntRange(0, segs-1).Draw(t, "seg")
-				if rapid.Bool().Draw(t, "good") {
-					verified(l, req, seg)
-				} else {
-					b.Rejected(l, req, seg, now)
-				}
-			case 5:
-				b.RTT(lane(), time.Duration(rapid.IntRange(0, 300).Draw(t, "sample"))*ms, now)
-			case 6:
-				l := lane()
-				b.Received(l, rapid.IntRange(0, 5000).Draw(t, "n"), now)
-				b.Reached(l, rapid.Uint32Range(0, 5).Draw(t, "request"), rapid.Int64Range(-1, int64(segs)*1000).Draw(t, "offset"), now)
-			case 7:
-				lo := rapid.IntRange(0, segs-1).Draw(t, "from")
-				b.Reserve(rapid.IntRange(0, 5).Draw(t, "server"), Run{lo, rapid.IntRange(0, segs).Draw(t, "count")}, now)
-			default:
-				deliver(lane())
-			}
+			c.now = c.now.Add(c.duration("ms", 0, 1, 10, 100, 1000, 10000))
+			c.call()
 			if rapid.Bool().Draw(t, "plan") {
-				obey()
-			} else if err := b.check(); err != nil {
+				c.obey()
+			} else if err := c.b.check(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for _, l := range lanes {
-			b.Leave(l, now)
-			delete(owed, l)
+		for l := Lane(1); l < c.next; l++ {
+			c.leave(l)
 		}
-		b.Join(next, 0, 0, now)
-		for i := 0; !b.Done(); i++ {
-			if i > 20*segs+100 {
-				t.Fatalf("%d segments never came", b.undone)
-			}
-			obey()
-			if len(owed[next]) == 0 {
-				now = b.Next(now)
-				if now.IsZero() {
-					t.Fatalf("nothing asked and nothing to wait for; %d segments left", b.undone)
-				}
-				continue
-			}
-			now = now.Add(ms)
-			deliver(next)
-		}
-		for seg, n := range first {
+		c.finish()
+		for seg, n := range c.first {
 			if n > 1 {
 				t.Fatalf("segment %d was first %d times", seg, n)
 			}
 		}
 	})
+}
+
+// caller is what calls a Balancer, and its servers.
+type caller struct {
+	*rapid.T
+	b     *Balancer
+	now   time.Time
+	owed  map[Lane][]Order // what each lane's server believes: of Run, Keep segments are still wanted
+	next  Lane             // the lanes before it have joined, and some have left
+	first []int            // how often each segment was the first of its kind
+}
+
+// number draws one of low to high.
+func (c *caller) number(label string, low, high int) int {
+	return rapid.IntRange(low, high).Draw(c.T, label)
+}
+
+// duration draws one of so many milliseconds.
+func (c *caller) duration(label string, of ...int) time.Duration {
+	return time.Duration(rapid.SampledFrom(of).Draw(c.T, label)) * ms
+}
+
+// lane draws one that was there at some time, or 0, which never was.
+func (c *caller) lane() Lane { return Lane(c.number("lane", 0, int(c.next)-1)) }
+
+// segment draws one.
+func (c *caller) segment(label string) int { return c.number(label, 0, len(c.first)-1) }
+
+// call makes one call.
+func (c *caller) call() {
+	b := c.b
+	switch c.number("call", 0, 12) {
+	case 0, 1:
+		c.join()
+	case 2:
+		c.leave(c.lane())
+	case 3:
+		b.Have(c.segment("have"))
+	case 4:
+		l, req, seg := c.lane(), uint32(c.number("request", 0, 5)), c.segment("seg")
+		if rapid.Bool().Draw(c.T, "good") {
+			c.verified(l, req, seg)
+		} else {
+			b.Rejected(l, req, seg, c.now)
+		}
+	case 5:
+		b.RTT(c.lane(), time.Duration(c.number("sample", 0, 300))*ms, c.now)
+	case 6:
+		l := c.lane()
+		b.Received(l, c.number("n", 0, 5000), c.now)
+		b.Reached(l, uint32(c.number("request", 0, 5)), int64(c.number("offset", -1, len(c.first)*1000)), c.now)
+	case 7:
+		from := c.segment("from")
+		b.Reserve(c.number("server", 0, 5), Run{from, c.number("count", 0, len(c.first))}, c.now)
+	default:
+		c.deliver(c.lane())
+	}
+}
+
+// join adds a lane, which may have been asked for something already.
+func (c *caller) join() {
+	c.b.Join(c.next, c.number("server", 0, 3), time.Duration(c.number("rtt", 0, 300))*ms, c.now)
+	if rapid.Bool().Draw(c.T, "adopt") {
+		from := c.segment("from")
+		run := Run{from, c.number("count", 1, len(c.first)-from)}
+		c.b.Adopt(c.next, 0, run, c.now)
+		c.owed[c.next] = append(c.owed[c.next], Order{Run: run, Keep: run.Count})
+	}
+	c.next++
+}
+
+func (c *caller) leave(l Lane) {
+	c.b.Leave(l, c.now)
+	delete(c.owed, l)
+}
+
+// obey does what the Balancer wants. A server may heed a cancel too late.
+func (c *caller) obey() {
+	for _, o := range c.b.Plan(c.now) {
+		switch o.Kind {
+		case Ask:
+			if o.Run.Count < 1 || o.Run.First < 0 || o.Run.End() > len(c.first) {
+				c.Fatalf("bad run: %+v", o)
+			}
+			for _, a := range c.owed[o.Lane] {
+				if a.ID == o.ID {
+					c.Fatalf("id asked twice: %+v", o)
+				}
+			}
+			o.Keep = o.Run.Count
+			c.owed[o.Lane] = append(c.owed[o.Lane], o)
+		case Shorten:
+			for i := range c.owed[o.Lane] {
+				if a := &c.owed[o.Lane][i]; a.ID == o.ID && rapid.Bool().Draw(c.T, "heeded") {
+					a.Keep = o.Keep
+				}
+			}
+		case Close:
+			c.leave(o.Lane)
+		}
+	}
+	if again := c.b.Plan(c.now); len(again) != 0 {
+		c.Fatalf("Plan is not idempotent: %+v", again)
+	}
+	if err := c.b.check(); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// deliver takes the next segment off a lane, as its server sends it.
+func (c *caller) deliver(l Lane) {
+	for len(c.owed[l]) > 0 && c.owed[l][0].Keep <= 0 {
+		c.owed[l] = c.owed[l][1:]
+	}
+	if len(c.owed[l]) == 0 {
+		return
+	}
+	a := &c.owed[l][0]
+	seg := a.Run.First
+	a.Run.First, a.Run.Count, a.Keep = seg+1, a.Run.Count-1, a.Keep-1
+	c.b.Received(l, int(c.b.size(seg)), c.now)
+	c.verified(l, a.ID, seg)
+}
+
+func (c *caller) verified(l Lane, req uint32, seg int) {
+	if c.b.Verified(l, req, seg, c.now) {
+		c.first[seg]++
+	}
+}
+
+// finish has a new lane, alone, fetch what is left.
+func (c *caller) finish() {
+	l := c.next
+	c.b.Join(l, 0, 0, c.now)
+	for i := 0; !c.b.Done(); i++ {
+		if i > 20*len(c.first)+100 {
+			c.Fatalf("%d segments never came", c.b.undone)
+		}
+		c.obey()
+		if len(c.owed[l]) == 0 {
+			c.now = c.b.Next(c.now)
+			if c.now.IsZero() {
+				c.Fatalf("nothing asked and nothing to wait for; %d segments left", c.b.undone)
+			}
+			continue
+		}
+		c.now = c.now.Add(ms)
+		c.deliver(l)
+	}
 }
 
 // TestPool holds the pool against a plain slice.
