@@ -267,7 +267,7 @@ func seedFaults(t *testing.T, files fs.FS, source map[string]*ast.File) (faults 
 	return faults, targets
 }
 
-// addsSeed tells whether a fuzz target calls Add on its parameter.
+// addsSeed reports whether a fuzz target calls Add on its parameter.
 func addsSeed(target *ast.FuncDecl) bool {
 	parameters := target.Type.Params.List
 	if len(parameters) != 1 || len(parameters[0].Names) != 1 {

@@ -271,7 +271,7 @@ func (s *Set) CheckKey(key, transport string) error {
 	return s.Errorf("key", "with --transport %s it would protect nothing, want tls or quic (or no key)", transport)
 }
 
-// OnCommandLine tells whether the flag was given on the command line itself.
+// OnCommandLine reports whether the flag was given on the command line itself.
 func (s *Set) OnCommandLine(long string) bool {
 	c := s.given[long]
 	return len(c.values) > 0 && c.source == ""

@@ -74,7 +74,7 @@ func (c *trial) live(most int) error {
 	return err
 }
 
-// dead tells whether the program could not do anything any more.
+// dead reports whether the program could not do anything any more.
 func (c *trial) dead() bool {
 	return c.disk.fault != nil && c.disk.fault(c.disk.calls+1, "") == errDead
 }
@@ -336,8 +336,8 @@ func TestLargeDownloadSurvivesPowerCut(t *testing.T) {
 	}
 }
 
-// A kill or a power cut before Decide leaves nothing that could be taken for a download that is wanted;
-// one after it costs nothing that was marked before.
+// A kill or a power cut before Decide leaves nothing that could be taken for a download that is
+// wanted; one after it costs nothing that was marked before.
 func TestCrashAroundDecide(t *testing.T) {
 	data := random(crashSize)
 	for _, decides := range []bool{false, true} {

@@ -16,7 +16,7 @@ func (p *Part) doubt() {
 	_, _ = p.state.WriteAt([]byte{1}, doubtOffset(p.manifest))
 }
 
-// doubtful tells whether doubt was noted.
+// doubtful reports whether doubt was noted.
 func (p *Part) doubtful() bool {
 	var b [1]byte
 	n, _ := p.state.ReadAt(b[:], doubtOffset(p.manifest))

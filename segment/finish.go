@@ -67,7 +67,7 @@ func (p *Part) mayBecome(path string) error {
 	return diskError("rename to", path, err)
 }
 
-// CheckExisting tells whether there is something at path already, and whether it is a file with
+// CheckExisting reports whether there is something at path already, and whether it is a file with
 // the content of m: then same is what Lstat told of it beforehand, else nil. It compares the size
 // first, then hashes on all cores, no further than the first difference. Errors are *DiskError or
 // those of ctx.
@@ -85,7 +85,7 @@ func CheckExisting(ctx context.Context, path string, m *Manifest) (same os.FileI
 	return named, true, nil
 }
 
-// holdsContent tells whether the file that path leads to has the content of m.
+// holdsContent reports whether the file that path leads to has the content of m.
 func holdsContent(ctx context.Context, path string, m *Manifest) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) { // a symbolic link to nowhere

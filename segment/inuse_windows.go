@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// inUse tells whether err may pass as soon as another program closes the file.
+// inUse reports whether err may pass as soon as another program closes the file.
 func inUse(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
 		errors.Is(err, windows.ERROR_LOCK_VIOLATION) ||

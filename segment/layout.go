@@ -30,8 +30,8 @@ func LayoutOf(size int64) Layout {
 	return Layout{Size: size, SegmentSize: seg}
 }
 
-// Check tells whether a layout that a peer has sent is one that LayoutOf gives, of
-// a size between 0 and 16 TiB. The other methods rely on that.
+// Check returns an error unless a layout, which a peer has sent, is one that LayoutOf
+// gives, of a size between 0 and 16 TiB. The other methods rely on that.
 func (l Layout) Check() error {
 	if l.Size < 0 || l.Size > maxSize {
 		return fmt.Errorf("a file of %d bytes: must be 0 to %d", l.Size, int64(maxSize))

@@ -89,7 +89,7 @@ func lockState(on disk, path string) (*stateFile, error) {
 	return s, nil
 }
 
-// same tells whether both handles and the path are one file, and no symbolic link.
+// same reports whether both handles and the path are one file, and no symbolic link.
 func (s *stateFile) same() bool {
 	named, err := os.Lstat(s.path)
 	if err != nil {

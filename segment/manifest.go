@@ -65,7 +65,7 @@ func (m *Manifest) Root() Root { return m.root }
 // manifest's own: read only.
 func (m *Manifest) Values() []byte { return m.values }
 
-// Verify tells whether data is segment i of the file. It allocates nothing for a
+// Verify reports whether data is segment i of the file. It allocates nothing for a
 // full segment and starts no goroutine.
 func (m *Manifest) Verify(i int, data []byte) bool {
 	if i < 0 || i >= m.layout.Count() || len(data) != m.layout.Len(i) {
@@ -77,7 +77,7 @@ func (m *Manifest) Verify(i int, data []byte) bool {
 	return m.proves(i, h.sum(m.layout.Count() == 1))
 }
 
-// proves tells whether v is the value of segment i.
+// proves reports whether v is the value of segment i.
 func (m *Manifest) proves(i int, v value) bool {
 	return v == valueOf(m.values[i*valueSize:])
 }

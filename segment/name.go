@@ -61,7 +61,7 @@ func setApart(name string) string {
 	return name
 }
 
-// reserved tells whether Windows takes the name for a device, which it does
+// reserved reports whether Windows takes the name for a device, which it does
 // whatever the extension
 // (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
 func reserved(name string) bool {

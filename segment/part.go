@@ -109,7 +109,7 @@ func (p *Part) reserve() error {
 	return diskError("resize", p.Path(), p.file.Truncate(size))
 }
 
-// Leftover tells whether there is a part or a state file of an earlier run (or of
+// Leftover reports whether there is a part or a state file of an earlier run (or of
 // one that still goes on) for this name.
 func Leftover(dir, name string) bool {
 	for _, suffix := range []string{partSuffix, stateSuffix} {
@@ -141,7 +141,7 @@ func (p *Part) Path() string { return filepath.Join(p.dir, p.name+partSuffix) }
 // Manifest returns the hash tree of the file. Any goroutine may call it.
 func (p *Part) Manifest() *Manifest { return p.manifest }
 
-// Have tells whether segment i is had.
+// Have reports whether segment i is had.
 func (p *Part) Have(i int) bool { return p.have.has(i) }
 
 // HaveBytes returns how many bytes of the file are had.
@@ -178,7 +178,7 @@ func (p *Part) Mark(i int) {
 	}
 }
 
-// mark is Mark without the state file; it tells whether the segment is new.
+// mark is Mark without the state file; it reports whether the segment is new.
 func (p *Part) mark(i int) bool {
 	if p.have.has(i) {
 		return false

@@ -128,7 +128,8 @@ func (s *Source) pathUnchanged() error {
 
 func (s *Source) same(info os.FileInfo) bool { return unchanged(info, s.hashed) }
 
-// unchanged tells whether two looks have found one file, of the same size and modification time.
+// unchanged reports whether two looks have found one file, of the same size and modification
+// time.
 func unchanged(a, b os.FileInfo) bool {
 	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }

@@ -220,7 +220,7 @@ func checkPreface(t *testing.T, v vector, stream []byte) {
 	}
 }
 
-// checkFailure tells whether err is of the kind that a vector must fail with.
+// checkFailure reports whether err is of the kind that a vector must fail with.
 func checkFailure(t *testing.T, kind string, err error) {
 	t.Helper()
 	var version *VersionError
