@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"os"
 	"strconv"
 	"time"
@@ -98,6 +99,11 @@ func plainSendTLS(ctx context.Context, addr string, config *tls.Config, share in
 	if err != nil {
 		return err
 	}
+	return acceptAll(ctx, l, func(c net.Conn) { fill(c, share) })
+}
+
+// acceptAll has every connection that comes served and closed, until ctx ends. It closes l.
+func acceptAll(ctx context.Context, l net.Listener, serve func(c net.Conn)) error {
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	for {
 		c, err := l.Accept()
@@ -106,7 +112,7 @@ func plainSendTLS(ctx context.Context, addr string, config *tls.Config, share in
 		}
 		go func() {
 			defer c.Close()
-			fill(c, share)
+			serve(c)
 		}()
 	}
 }

@@ -66,19 +66,11 @@ func simpleGive(ctx context.Context, file, addr string, connections int) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { l.Close() })()
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
+	return acceptAll(ctx, l, func(c net.Conn) {
+		if err := simpleGivePart(c, file, connections); err != nil && !errors.Is(err, io.EOF) {
+			fmt.Fprintln(os.Stderr, "bench give:", err)
 		}
-		go func() {
-			defer c.Close()
-			if err := simpleGivePart(c, file, connections); err != nil && !errors.Is(err, io.EOF) {
-				fmt.Fprintln(os.Stderr, "bench give:", err)
-			}
-		}()
-	}
+	})
 }
 
 func simpleGivePart(c net.Conn, file string, connections int) error {
