@@ -71,7 +71,7 @@ func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest,
 		return opening{}, inTheWay(path, "there is a folder of this name, which no file replaces")
 	}
 	if d.cfg.Resume {
-		part, err := segment.Resume(ctx, d.cfg.Output, c.name)
+		part, err := d.resume(ctx, c.name, m, decided)
 		if err == nil {
 			return d.goOn(ctx, c, part, path)
 		}
@@ -100,6 +100,16 @@ func (d *download) openNow(ctx context.Context, c *content, m *segment.Manifest,
 	}
 	part.Overwrite, part.Replaces = d.cfg.Overwrite, same
 	return opening{part: part, dropped: leftover}, nil
+}
+
+// resume opens the partial download that -r goes on with: as its state file says, or, where that is
+// lost and the content is decided, by looking at all of it.
+func (d *download) resume(ctx context.Context, name string, m *segment.Manifest, decided bool) (*segment.Part, error) {
+	part, err := segment.Resume(ctx, d.cfg.Output, name)
+	if errors.Is(err, segment.ErrNoState) && m != nil && decided {
+		return segment.Salvage(ctx, d.cfg.Output, name, m)
+	}
+	return part, err
 }
 
 // goOn takes a partial download that is there, unless it cannot or need not become the file.

@@ -198,20 +198,47 @@ func TestStateAlone(t *testing.T) {
 	})
 }
 
-// TestTornState has a state file that says nothing any more.
+// TestTornState has a state file that says nothing any more, or none: all of the part file is looked at.
 func TestTornState(t *testing.T) {
+	for name, test := range map[string]struct {
+		tear func(state string) error
+		told int
+	}{
+		"cut":       {func(state string) error { return os.Truncate(state, 50) }, 1},
+		"empty":     {func(state string) error { return os.Truncate(state, 0) }, 1},
+		"of others": {func(state string) error { return os.WriteFile(state, content(10*kB, 9), 0o666) }, 1},
+		"gone":      {os.Remove, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				w.three(data)
+				blocks := w.interrupt(3, 3*time.Second).blocks()
+				had := blocks[len(blocks)-1].Bytes
+				if err := test.tear(filepath.Join(w.out(), "f.bin.part.state")); err != nil {
+					t.Fatal(err)
+				}
+				r := w.download(3, resume).complete("f.bin", data).
+					told("cannot resume by the state file, reading back all of the part file", test.told).told("dropped", 0)
+				if got := r.result().Resumed; got < had {
+					t.Errorf("resumed %d bytes, %d were there", got, had)
+				}
+			})
+		})
+	}
+}
+
+// TestTornStateOfAnotherFile has a part file of which nothing verifies.
+func TestTornStateOfAnotherFile(t *testing.T) {
 	inWorld(t, func(w *world) {
-		data := content(size, 1)
-		w.three(data)
-		w.interrupt(3, 3*time.Second)
-		if err := os.Truncate(filepath.Join(w.out(), "f.bin.part.state"), 50); err != nil {
+		was, now := content(size, 1), content(size, 2)
+		w.serve(1, w.file("f.bin", was), 200*kB, 20*time.Millisecond)
+		w.interrupt(1, 3*time.Second)
+		if err := os.Remove(filepath.Join(w.out(), "f.bin.part.state")); err != nil {
 			t.Fatal(err)
 		}
-		r := w.download(3, resume).complete("f.bin", data).mentioned("cannot resume, starting from nothing").within(1.15, size, 600*kB).
-			told("dropped the partial download of an earlier run, f.bin.part\n", 1) // -r would not have gone on with it
-		if r.result().Resumed != 0 {
-			t.Error("resumed without a state")
-		}
+		w.serve(2, w.file("f.bin", now), 200*kB, 20*time.Millisecond)
+		w.download(1, resume, func(c *client.Config) { c.Ports = []int{9002} }).complete("f.bin", now).mentioned("resumed: 0 of 4000000 bytes")
 	})
 }
 

@@ -90,6 +90,9 @@ func (d *download) partialOf(c *content) bool {
 func (d *download) decide(now time.Time) error {
 	k, ok, err := d.ballot.decide(now)
 	if err != nil {
+		for c := range d.conns() {
+			d.tellOther(c)
+		}
 		return err
 	}
 	if !ok {
@@ -195,8 +198,13 @@ func (d *download) turnAwayFrom(c *conn) {
 	if b := d.content.balancer; b != nil {
 		b.Reserve(s.index, balance.Run{}, time.Now()) // nothing will come of it
 	}
-	d.trouble(s, fmt.Sprintf("holds another file: BLAKE3 %v, %d bytes; it is not used", c.key().root, c.key().size))
+	d.tellOther(c)
 	d.drop(c)
+}
+
+// tellOther says what a server has that is not used.
+func (d *download) tellOther(c *conn) {
+	d.trouble(c.server, fmt.Sprintf("holds another file: BLAKE3 %v, %d bytes; it is not used", c.key().root, c.key().size))
 }
 
 // seekManifest asks a server for the manifest, and when that one takes long
@@ -257,7 +265,11 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		c.waits = true
 		return d.settle(ctx, now)
 	case errors.Is(e.err, segment.ErrNoState):
-		d.tell.Printf("cannot resume, starting from nothing: %v", e.err)
+		how := ", starting from nothing"
+		if segment.Leftover(d.cfg.Output, c.name) {
+			how = " by the state file, reading back all of the part file"
+		}
+		d.tell.Printf("cannot resume%s: %v", how, e.err)
 		c.fromDisk = false
 		return d.settle(ctx, now)
 	}

@@ -327,6 +327,94 @@ func TestResumeCancelledKeepsTheState(t *testing.T) {
 	}
 }
 
+// TestSalvage goes by the part file alone.
+func TestSalvage(t *testing.T) {
+	data := random(1 << 20)
+	m := manifestOf(t, data)
+	l := m.Layout()
+	for name, harm := range map[string]func(state, part string) error{
+		"state gone":    func(state, _ string) error { return os.Remove(state) },
+		"state damaged": func(state, _ string) error { return flipAt(state, stateValues) },
+		"state empty":   func(state, _ string) error { return os.Truncate(state, 0) },
+		"part cut":      func(state, part string) error { return errors.Join(os.Remove(state), os.Truncate(part, l.Offset(7)+1)) },
+		"part longer":   func(state, part string) error { return errors.Join(os.Remove(state), os.Truncate(part, 2<<20)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := create(t, dir, m)
+			fetch(t, p, data, 0, 3, 6)
+			part, state := p.Path(), p.state.path
+			if err := errors.Join(p.Close(), flipAt(part, int(l.Offset(3))), harm(state, part)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Resume(t.Context(), dir, "film.avi"); !errors.Is(err, ErrNoState) {
+				t.Fatalf("%v, want ErrNoState", err)
+			}
+			p, err := Salvage(t.Context(), dir, "film.avi", m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused(t, dir, m)
+			if !p.Have(0) || p.Have(3) || !p.Have(6) || p.HaveBytes() != 2*l.SegmentSize {
+				t.Errorf("%d bytes are had", p.HaveBytes())
+			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			p = resume(t, dir) // the state file is a good one again
+			if p.HaveBytes() != 2*l.SegmentSize {
+				t.Errorf("then %d bytes are had", p.HaveBytes())
+			}
+			fetch(t, p, data, upTo(l.Count())...)
+			path, err := p.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			content(t, path, data)
+			holds(t, dir, "film.avi")
+		})
+	}
+}
+
+func TestNothingToSalvage(t *testing.T) {
+	m := manifestOf(t, random(100_000))
+	dir := t.TempDir()
+	if _, err := Salvage(t.Context(), dir, "film.avi", m); !errors.Is(err, ErrNoState) {
+		t.Errorf("%v, want ErrNoState", err)
+	}
+	holds(t, dir)
+	create(t, dir, m)
+	if _, err := Salvage(t.Context(), dir, "film.avi", m); !errors.Is(err, ErrLocked) {
+		t.Errorf("%v, want ErrLocked", err)
+	}
+}
+
+// TestSalvageCancelled leaves all as it was.
+func TestSalvageCancelled(t *testing.T) {
+	data := random(1 << 20)
+	m := manifestOf(t, data)
+	dir := t.TempDir()
+	p := create(t, dir, m)
+	fetch(t, p, data, 0, 3)
+	state := p.state.path
+	if err := errors.Join(p.Close(), os.Remove(state)); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Salvage(gone, dir, "film.avi", m); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	p, err := Salvage(t.Context(), dir, "film.avi", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if p.HaveBytes() != 2*m.Layout().SegmentSize {
+		t.Errorf("%d bytes are had", p.HaveBytes())
+	}
+}
+
 func TestNothingToResume(t *testing.T) {
 	data := random(300_001)
 	m := manifestOf(t, data)

@@ -53,6 +53,38 @@ func resumeOn(ctx context.Context, on disk, dir, name string) (*Part, error) {
 	return p, nil
 }
 
+// Salvage goes on with a part file whose state file is missing or damaged: it reads all of it back,
+// on all cores, keeps what verifies against m, and makes the state file anew.
+// The error is ErrNoState when there is no part file; others are as Resume's.
+func Salvage(ctx context.Context, dir, name string, m *Manifest) (*Part, error) {
+	return salvageOn(ctx, system{}, dir, name, m)
+}
+
+func salvageOn(ctx context.Context, on disk, dir, name string, m *Manifest) (*Part, error) {
+	state, err := openState(on, filepath.Join(dir, name+stateSuffix), true)
+	if err != nil {
+		return nil, err
+	}
+	p := &Part{disk: on, dir: dir, name: name, state: state}
+	if err := p.salvage(ctx, m); err != nil {
+		p.dirty = false
+		p.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Part) salvage(ctx context.Context, m *Manifest) error {
+	if err := p.openPart(); err != nil {
+		return err
+	}
+	if err := p.take(ctx, m, nil); err != nil {
+		return err
+	}
+	p.bare, p.dirty = true, true
+	return p.Checkpoint()
+}
+
 func (p *Part) resume(ctx context.Context) error {
 	if err := p.openPart(); err != nil {
 		return err
@@ -61,12 +93,17 @@ func (p *Part) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return p.take(ctx, m, flagged.has)
+}
+
+// take goes on with what of the part file may be had (nil: all) and verifies.
+func (p *Part) take(ctx context.Context, m *Manifest, mayHave func(i int) bool) error {
 	p.manifest = m
 	p.have, p.missing = newBitmap(m.layout), m.layout.Count()
 	if err := p.reserve(); err != nil {
 		return err
 	}
-	if err := p.readBack(ctx, flagged); err != nil {
+	if err := p.readBack(ctx, mayHave); err != nil {
 		return err
 	}
 	return p.writeDoubtful(ctx)
@@ -100,11 +137,11 @@ func (p *Part) openPart() error {
 	return diskError("open", path, p.sameFile(info))
 }
 
-// readBack marks those of the flagged segments that verify. One that cannot be read, as
+// readBack marks those of the segments in question (nil: all) that verify. One that cannot be read, as
 // where the disk has a bad sector, does not.
-func (p *Part) readBack(ctx context.Context, flagged bitmap) error {
+func (p *Part) readBack(ctx context.Context, inQuestion func(i int) bool) error {
 	var mu sync.Mutex
-	err := scan(ctx, p.file, p.manifest.layout, flagged.has, func(i int, v value, err error) error {
+	err := scan(ctx, p.file, p.manifest.layout, inQuestion, func(i int, v value, err error) error {
 		if err == nil && p.manifest.proves(i, v) {
 			mu.Lock()
 			defer mu.Unlock()
