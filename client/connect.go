@@ -87,6 +87,7 @@ func (d *download) greetAgain(s *server) {
 		word = "rejoined"
 	}
 	s.state, s.useful, s.told, d.lostAll = connected, true, "", false
+	d.allSilent = false
 	d.event(s, "%s", word)
 }
 

@@ -153,7 +153,8 @@ func TestTie(t *testing.T) {
 		w.serve(3, w.file("f.bin", b), 200*kB, 150*time.Millisecond)
 		w.serve(4, w.file("f.bin", a), 200*kB, 150*time.Millisecond)
 		r := w.download(4).integrity("no majority", "--digest",
-			fmt.Sprintf("server 1, 4: %s (%d bytes)", digest(a), size), fmt.Sprintf("server 2, 3: %s (%d bytes)", digest(b), size+5)).empty()
+			fmt.Sprintf("server 1, 4: %s (%d bytes)", digest(a), size), fmt.Sprintf("server 2, 3: %s (%d bytes)", digest(b), size+5)).empty().
+			told("holds another file", 4)
 		if r.took > 2*time.Second {
 			t.Errorf("took %v", r.took)
 		}
@@ -178,7 +179,7 @@ func TestDigestThatNobodyHas(t *testing.T) {
 		data := content(size, 1)
 		w.three(data)
 		r := w.download(3, func(c *client.Config) { c.Digest = digest([]byte("x")) }).
-			integrity("no server offers the content with BLAKE3 "+digest([]byte("x")), "server 1, 2, 3: "+digest(data)).empty()
+			integrity("no server offers the content with BLAKE3 "+digest([]byte("x")), "server 1, 2, 3: "+digest(data)).empty().told("holds another file: BLAKE3 "+digest(data), 3)
 		if r.took > time.Second {
 			t.Errorf("took %v", r.took)
 		}

@@ -19,7 +19,8 @@ const (
 
 	manifestLimit = 200 * time.Millisecond // then another server is asked, too
 	showing       = 8 << 10                // bytes of the file by which a server shows that it is a fast one
-	silenceGrace  = 30 * time.Second       // connected but silent servers get this much at least
+	silenceGrace  = 3 * time.Second        // connected but silent servers get this much at least
+	silenceTold   = time.Second            // and after this much the silence of all of them is told
 
 	// The first request: enough for the round trips until more can be asked, and all first requests
 	// together bounded, as they are held in memory: each has minShare or a segment, though.
@@ -51,6 +52,7 @@ type download struct {
 	partial    bool      // -r, and a partial download is in the folder
 	answered   time.Time // when a server was last of use
 	lostAll    bool      // no server has what we want, though one had
+	allSilent  bool      // it has been told that those that are connected are all silent
 	toldNone   bool      // that no server answers yet
 	arrived    int64     // payload bytes off the wire
 	kept       int64     // bytes that verified first in this run

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,10 +22,21 @@ type NoServerError struct {
 func (e *NoServerError) Error() string {
 	text := "no server answered"
 	if e.Wait > 0 {
-		text += fmt.Sprintf(" within %v", e.Wait)
+		text += " within " + words(e.Wait)
 	}
 	if e.Last != nil {
 		text += ": " + e.Last.Error()
+	}
+	return text
+}
+
+// words is a duration without the units that are 0 at its end.
+func words(d time.Duration) string {
+	text := d.String()
+	for _, zeros := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zeros) {
+			text = text[:len(text)-len("0s")]
+		}
 	}
 	return text
 }

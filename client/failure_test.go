@@ -100,7 +100,7 @@ func TestAllDieAndOneReturns(t *testing.T) {
 		})
 		w.at(60*time.Second, h[1].revive)
 		r := w.download(3).complete("f.bin", data).wasted(64<<10).
-			told("all servers lost: seeking them again for up to 10m0s; what has verified is kept", 1).
+			told("all servers lost: seeking them again for up to 10m; what has verified is kept", 1).
 			told("rejoined", 1)
 		// 1.2 MB by then; what was in flight is lost.
 		if r.took > 60*time.Second+3*time.Second+15*time.Second || r.from(1) < 300*kB || r.from(3) < 300*kB {

@@ -17,15 +17,17 @@ import (
 // verdict ends the download when going on has no prospect: nobody answers for
 // too long, or all who answer refuse.
 func (d *download) verdict(now time.Time) error {
+	silent := d.silentFor(now)
 	if d.provided() {
-		if d.silentFor(now) < max(d.cfg.Wait, silenceGrace) {
-			return nil
+		if silent >= max(d.cfg.Wait, silenceGrace) {
+			return &NoServerError{Wait: silent.Round(time.Second), Last: errors.New("all connected servers are silent")}
 		}
-		return &NoServerError{Wait: d.silentFor(now).Round(time.Second), Last: errors.New("all connected servers are silent")}
+		if silent >= silenceTold {
+			d.tellAllSilent()
+		}
+		return nil
 	}
-	if !d.allOut() {
-		d.tellAllLost()
-	}
+	d.tellAllLost()
 	tried, final := true, 0
 	for _, s := range d.servers {
 		tried = tried && (s.tried || s.out())
@@ -34,8 +36,9 @@ func (d *download) verdict(now time.Time) error {
 		}
 	}
 	hopeless := tried && final > 0 && !d.hadOne() && d.allFinalOrGone()
-	waited := d.silentFor(now) >= d.cfg.Wait && (tried || d.cfg.Wait > 0)
+	waited := silent >= d.cfg.Wait && (tried || d.cfg.Wait > 0 || silent >= dialLimit)
 	if !hopeless && !waited && final < len(d.servers) {
+		d.tellNone()
 		return nil
 	}
 	return d.reason()
@@ -69,9 +72,23 @@ func (d *download) allFinalOrGone() bool {
 	return true
 }
 
-// tellAllLost says once that no server is left, or that none has been found.
+// tellAllSilent says once that those that are connected bring nothing, so that a system which was cut
+// off the net, and tells of no lost connection, is not taken for one that hangs.
+func (d *download) tellAllSilent() {
+	for c := range d.conns() {
+		if c.server.state != stalled {
+			return
+		}
+	}
+	if !d.allSilent {
+		d.allSilent = true
+		d.tell.Printf("all servers lost: nothing comes from those that are connected, waiting for up to %v; what has verified is kept", words(max(d.cfg.Wait, silenceGrace)))
+	}
+}
+
+// tellAllLost says once that no server is left, and has all of them tried again.
 func (d *download) tellAllLost() {
-	if d.hadOne() && !d.lostAll {
+	if d.hadOne() && !d.lostAll && !d.allOut() {
 		d.lostAll = true
 		for _, s := range d.servers {
 			s.tried = s.out()
@@ -79,11 +96,19 @@ func (d *download) tellAllLost() {
 				s.wake() // it may have what we want by now, or be lost as well
 			}
 		}
-		d.tell.Printf("all servers lost: seeking them again for up to %v; what has verified is kept", d.cfg.Wait)
+		how := fmt.Sprintf("seeking them again for up to %v", words(d.cfg.Wait))
+		if d.cfg.Wait == 0 {
+			how = "trying each once more"
+		}
+		d.tell.Printf("all servers lost: %s; what has verified is kept", how)
 	}
+}
+
+// tellNone says once that no server has been found yet.
+func (d *download) tellNone() {
 	if !d.hadOne() && !d.toldNone && d.cfg.Wait > 0 && d.ballot.complete() && len(d.ballot.votes) == 0 {
 		d.toldNone = true
-		d.tell.Printf("no server answers yet: seeking them for up to %v", d.cfg.Wait)
+		d.tell.Printf("no server answers yet: seeking them by %s for up to %v", d.cfg.Transport, words(d.cfg.Wait))
 	}
 }
 
@@ -109,7 +134,22 @@ func (d *download) reason() error {
 	case why != nil:
 		return &RefusedError{Reason: "every server that answers refuses: " + why.Error()}
 	}
-	return &NoServerError{Wait: d.cfg.Wait, Last: d.last}
+	return &NoServerError{Wait: d.cfg.Wait, Last: d.unanswered()}
+}
+
+// unanswered is why no server answers, as far as it is known: the latest failure, or what has become
+// of the first attempt. A server of another transport may be there and keep silent.
+func (d *download) unanswered() error {
+	last := d.last
+	if last == nil {
+		s := d.servers[0]
+		last = fmt.Errorf("server %d (%s): no answer", s.number(), s.address)
+	}
+	var unknown *net.DNSError
+	if d.hadOne() || errors.As(last, &unknown) {
+		return last
+	}
+	return fmt.Errorf("%w (here --transport is %s, and it must be the same on both sides)", last, d.cfg.Transport)
 }
 
 func isAny(err error, targets []error) bool {

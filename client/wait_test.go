@@ -51,7 +51,8 @@ func TestNothingAnswers(t *testing.T) {
 					// With --wait 0 one attempt has to fail, which takes 3 s if nobody answers.
 					r := w.download(3, waitFor(wait)).noServer(name).between(wait, max(wait+time.Second, 3500*time.Millisecond)).empty()
 					if wait > 0 {
-						r.says("within "+wait.String()).told("no server answers yet: seeking them for up to "+wait.String(), 1)
+						limit := strings.TrimSuffix(wait.String(), "0s") // of 10m0s
+						r.says("within "+limit, "--transport is tcp").told("no server answers yet: seeking them by tcp for up to "+limit+"\n", 1)
 					}
 					if lines := strings.Count(r.stderr.String(), "\n"); lines > 4 {
 						t.Errorf("%d lines on stderr:\n%s", lines, r.stderr.String())
@@ -228,18 +229,38 @@ func TestAllLostWithoutWaiting(t *testing.T) {
 	})
 }
 
-// TestAllSilentForGood has connections that say nothing any more.
+// TestAllSilentForGood has connections that say nothing any more. That is told, and waited for as long
+// as the user says.
 func TestAllSilentForGood(t *testing.T) {
-	inWorld(t, func(w *world) {
-		data := content(size, 1)
-		h := w.three(data)
-		w.at(3*time.Second, func() {
-			for _, h := range h {
-				h.stall()
-			}
+	for wait, patience := range map[time.Duration]time.Duration{0: 3 * time.Second, 5 * time.Second: 5 * time.Second, time.Minute: time.Minute} {
+		t.Run(wait.String(), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				data := content(size, 1)
+				h := w.three(data)
+				w.at(3*time.Second, func() {
+					for _, h := range h {
+						h.stall()
+					}
+				})
+				w.download(3, waitFor(wait)).noServer(patience.String(), "all connected servers are silent").
+					told("all servers lost: nothing comes from those that are connected, waiting for up to "+strings.TrimSuffix(patience.String(), "0s")+";", 1).
+					between(3*time.Second+patience, 3*time.Second+patience*5/4)
+			})
 		})
-		w.download(3, waitFor(time.Minute)).noServer().between(60*time.Second, 70*time.Second)
-	})
+	}
+}
+
+// TestSilentSocket has a server that takes the connection, and no more.
+func TestSilentSocket(t *testing.T) {
+	for wait, patience := range map[time.Duration]time.Duration{0: 3 * time.Second, time.Second: time.Second} {
+		t.Run(wait.String(), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(1, 0, 10*time.Millisecond, func(c net.Conn) { io.Copy(io.Discard, c) })
+				w.download(1, waitFor(wait)).noServer("server 1 (h:9001): no answer", "--transport").
+					between(patience, patience+time.Second)
+			})
+		})
+	}
 }
 
 // TestOnlyWelcomes has servers that answer, but never send a byte of the file.

@@ -210,7 +210,7 @@ func (w *world) env() client.Env {
 func (w *world) start(n int, change ...func(*client.Config)) *run {
 	r := &run{w: w, done: make(chan struct{}), begun: time.Now()}
 	r.cfg = client.Config{
-		Interval: 500 * time.Millisecond, Output: w.out(), Wait: 10 * time.Minute, Report: "json", Progress: "never",
+		Interval: 500 * time.Millisecond, Output: w.out(), Wait: 10 * time.Minute, Report: "json", Progress: "never", Transport: "tcp",
 		Streams: 1, // the search for a better number is tried in streams_test.go
 	}
 	for k := range n {
