@@ -530,7 +530,7 @@ func TestOldTLSIsAStranger(t *testing.T) {
 				answer(server)
 				io.Copy(io.Discard, server)
 			}()
-			c := newTLSConn(client, someone(t, 0).client(), tls.Client)
+			c := newTLSConn(client, new(sync.Pool), someone(t, 0).client(), tls.Client)
 			if err := explain(c.Conn.HandshakeContext(t.Context())); !errors.Is(err, ErrMismatch) {
 				t.Errorf("%v, want ErrMismatch", err)
 			}

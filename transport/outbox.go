@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,8 +15,19 @@ import (
 // in the middle, the rest waits here and goes out first the next time. It is not safe for
 // concurrent use.
 type outbox struct {
-	w    io.Writer
-	rest []byte
+	w     io.Writer
+	rest  []byte
+	spare *sync.Pool // of *[]byte, of the transport: a connection that waits for nothing holds no space
+}
+
+// space is where more is appended to.
+func (o *outbox) space() []byte {
+	if o.rest == nil {
+		if spare, ok := o.spare.Get().(*[]byte); ok {
+			return *spare
+		}
+	}
+	return o.rest
 }
 
 // flush writes what is held. What could not be written is held on.
@@ -24,7 +36,13 @@ func (o *outbox) flush() error {
 		return nil
 	}
 	n, err := o.w.Write(o.rest)
-	o.rest = append(o.rest[:0], o.rest[n:]...)
+	if n < len(o.rest) {
+		o.rest = append(o.rest[:0], o.rest[n:]...)
+		return err
+	}
+	space := o.rest[:0]
+	o.rest = nil
+	o.spare.Put(&space)
 	return err
 }
 

@@ -23,6 +23,7 @@ type tlsTransport struct {
 	identity   *identity
 	warn       func(string)
 	unverified sync.Once
+	spare      sync.Pool // see outbox
 }
 
 func (t *tlsTransport) Name() string { return "tls" }
@@ -32,7 +33,7 @@ func (t *tlsTransport) Dial(ctx context.Context, addr string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := newTLSConn(raw, t.identity.client(), tls.Client)
+	c := newTLSConn(raw, &t.spare, t.identity.client(), tls.Client)
 	if err := c.Conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, explain(err)
@@ -48,7 +49,7 @@ func (t *tlsTransport) Listen(ctx context.Context, addr string) (net.Listener, e
 	if err != nil {
 		return nil, err
 	}
-	l := &tlsListener{acceptor: newAcceptor(raw.Addr()), raw: raw, config: t.identity.server()}
+	l := &tlsListener{acceptor: newAcceptor(raw.Addr()), raw: raw, config: t.identity.server(), spare: &t.spare}
 	l.tasks.Go(l.accept)
 	return l, nil
 }
@@ -57,6 +58,7 @@ type tlsListener struct {
 	*acceptor
 	raw    net.Listener
 	config *tls.Config
+	spare  *sync.Pool
 }
 
 // Close stops listening. Connections that Accept has returned live on.
@@ -88,7 +90,7 @@ const notTLS = "braid: this port speaks TLS; use a braid client with --transport
 // greet makes the handshake. A connection on which it failed is handed out as
 // well: its Read says why, so that the one who accepts can tell. Of one that only took too long there is nothing to tell.
 func (l *tlsListener) greet(ctx context.Context, raw net.Conn) net.Conn {
-	c := newTLSConn(raw, l.config, tls.Server)
+	c := newTLSConn(raw, l.spare, l.config, tls.Server)
 	err := c.Conn.HandshakeContext(ctx)
 	switch {
 	case err == nil:

@@ -35,8 +35,8 @@ type tlsConn struct {
 	closed   error // of the first Close
 }
 
-func newTLSConn(raw net.Conn, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) *tlsConn {
-	k := &cork{Conn: raw, in: bufio.NewReaderSize(raw, tlsPiece), out: outbox{w: raw}}
+func newTLSConn(raw net.Conn, spare *sync.Pool, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) *tlsConn {
+	k := &cork{Conn: raw, in: bufio.NewReaderSize(raw, tlsPiece), out: outbox{w: raw, spare: spare}}
 	return &tlsConn{Conn: side(k, config), raw: raw, cork: k}
 }
 
@@ -143,7 +143,7 @@ func (k *cork) Write(p []byte) (int, error) {
 	if len(k.out.rest) > corkFull {
 		return 0, errCorkFull
 	}
-	k.out.rest = append(k.out.rest, p...)
+	k.out.rest = append(k.out.space(), p...)
 	if !k.held {
 		if err := k.out.flush(); err != nil && !isTimeout(err) {
 			return 0, err

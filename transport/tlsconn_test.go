@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"testing"
 )
 
@@ -14,7 +15,7 @@ func (late) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
 // TestCorkTakesSoMuch: a peer that has key updates answered and reads nothing fills no memory.
 func TestCorkTakesSoMuch(t *testing.T) {
-	k := &cork{out: outbox{w: late{}}}
+	k := &cork{out: outbox{w: late{}, spare: new(sync.Pool)}}
 	answer := make([]byte, 1<<10)
 	var err error
 	for i := 0; i < 2*corkFull/len(answer) && err == nil; i++ {

@@ -78,6 +78,7 @@ type codec struct {
 	enc   *zstd.Encoder
 	dec   *zstd.Decoder
 	spare sync.Pool // of *[]byte, for packed blocks
+	out   sync.Pool // see outbox
 }
 
 func newCodec(cores int) (*codec, error) {

@@ -173,6 +173,14 @@ func TestZstdBrokenStreams(t *testing.T) {
 	}
 }
 
+// TestZstdLengthTakesNoMemory: what a header announces, and does not come.
+func TestZstdLengthTakesNoMemory(t *testing.T) {
+	c := newZstdConn(&wire{in: strings.NewReader(zstdMagic + "\x01\x04\x00\x00")}, mustCodec(t, 1), true).(*zstdConn)
+	if _, err := c.Read(make([]byte, 1)); err != io.ErrUnexpectedEOF || cap(c.in) > 4*zstdRead {
+		t.Errorf("%v, and it holds %d bytes", err, cap(c.in))
+	}
+}
+
 // FuzzZstdRead: nothing that comes makes Read panic, loop, or hold more than
 // a few blocks.
 func FuzzZstdRead(f *testing.F) {

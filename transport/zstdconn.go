@@ -43,7 +43,7 @@ type zstdConn struct {
 type zstdHalfConn struct{ *zstdConn }
 
 func newZstdConn(inner net.Conn, z *codec, accepted bool) net.Conn {
-	c := &zstdConn{Conn: inner, codec: z, accepted: accepted, out: outbox{w: inner}}
+	c := &zstdConn{Conn: inner, codec: z, accepted: accepted, out: outbox{w: inner, spare: &z.out}}
 	if _, ok := inner.(interface{ CloseWrite() error }); ok {
 		return zstdHalfConn{c}
 	}
@@ -65,7 +65,7 @@ func (c *zstdConn) Write(p []byte) (int, error) {
 	for n < len(p) {
 		piece := p[n:min(len(p), n+zstdWrite)]
 		c.greet()
-		c.out.rest = c.codec.appendFrames(c.out.rest, piece)
+		c.out.rest = c.codec.appendFrames(c.out.space(), piece)
 		n += len(piece)
 		if err := c.out.flush(); err != nil {
 			return n, err
@@ -78,7 +78,7 @@ func (c *zstdConn) Write(p []byte) (int, error) {
 func (c *zstdConn) greet() {
 	if !c.greeted {
 		c.greeted = true
-		c.out.rest = append(c.out.rest, zstdMagic...)
+		c.out.rest = append(c.out.space(), zstdMagic...)
 	}
 }
 
@@ -170,20 +170,20 @@ func (c *zstdConn) turnAway() {
 }
 
 // fill reads until n bytes are there from at on. What has come stays, also after an error.
-// io.EOF is the end between two frames.
+// io.EOF is the end between two frames. The buffer at most doubles at a time: a length that is only told takes no memory.
 func (c *zstdConn) fill(n int) error {
 	if len(c.in)-c.at < n {
 		c.in = c.in[:copy(c.in, c.in[c.at:])]
 		c.at = 0
-		c.in = slices.Grow(c.in, max(n-len(c.in), zstdRead))
 	}
-	for len(c.in) < c.at+n {
+	for len(c.in)-c.at < n {
+		c.in = slices.Grow(c.in, max(min(n-len(c.in), len(c.in)), zstdRead))
 		m, err := c.Conn.Read(c.in[len(c.in):cap(c.in)])
 		c.in = c.in[:len(c.in)+m]
 		switch {
-		case len(c.in) >= c.at+n:
+		case len(c.in) >= n:
 			return nil
-		case err == io.EOF && len(c.in) > c.at:
+		case err == io.EOF && len(c.in) > 0:
 			return io.ErrUnexpectedEOF
 		case err != nil:
 			return err
