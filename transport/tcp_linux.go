@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,9 @@ type tcpConn struct {
 	*net.TCPConn
 	hardy bool
 	here  bool // the peer is on this machine
-	path  path
+
+	looking sync.Mutex
+	path    path
 }
 
 // tune wraps an accepted connection.
@@ -80,7 +83,7 @@ func (c *tcpConn) SetUnsent(bytes int) error {
 }
 
 // ReadFrom sends what r reads, by sendfile where r is a file, and looks after
-// the path now and then. Only one goroutine may send.
+// the path now and then.
 func (c *tcpConn) ReadFrom(r io.Reader) (int64, error) {
 	n, err := c.TCPConn.ReadFrom(r)
 	c.lookNowAndThen(err)
@@ -95,7 +98,11 @@ func (c *tcpConn) Write(p []byte) (int, error) {
 }
 
 func (c *tcpConn) lookNowAndThen(failed error) {
-	if now := time.Now(); failed == nil && now.Sub(c.path.looked) >= lookEvery {
+	if failed != nil || !c.looking.TryLock() { // or someone else looks
+		return
+	}
+	defer c.looking.Unlock()
+	if now := time.Now(); now.Sub(c.path.looked) >= lookEvery {
 		c.path.looked = now
 		_ = control(c.TCPConn, c.path.look) // a socket that cannot be asked stays as it is
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -143,4 +144,14 @@ func TestSameHost(t *testing.T) {
 	if sameHost(&net.UnixAddr{}, &net.UnixAddr{}) {
 		t.Error("no TCP, and on one machine")
 	}
+}
+
+// TestTwoWriters: net.Conn allows them, and both look after the path. The race detector watches.
+func TestTwoWriters(t *testing.T) {
+	_, accepted := accepted(t, "tcp")
+	var writers sync.WaitGroup
+	for range 2 {
+		writers.Go(func() { below(accepted).lookNowAndThen(nil) })
+	}
+	writers.Wait()
 }
