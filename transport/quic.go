@@ -247,7 +247,7 @@ func (t *quicTransport) Listen(ctx context.Context, addr string) (net.Listener, 
 	socket.quic.ConnContext = l.watch
 	socket.quic.VerifySourceAddress = l.flooded
 	if l.inner, err = socket.quic.Listen(t.identity.server(), quicConfig(serverWindow, serverWindow)); err != nil {
-		t.release(socket)
+		t.stopListening(socket)
 		return nil, err
 	}
 	// As many goroutines as connections may come at once: quic-go itself

@@ -230,6 +230,16 @@ func TestOldPortIsTakenOver(t *testing.T) {
 		t.Fatalf("the new listener: %v", err)
 	}
 	d.Close()
+	again.Close()
+	socket := server.listening[addr]
+	socket.quic.Close() // so that nobody can listen on it
+	if third, err := server.Listen(t.Context(), addr); err == nil {
+		third.Close()
+		t.Error("a listener on a closed socket")
+	}
+	if socket.open {
+		t.Error("the socket is held to be listened on, and so can not be taken over")
+	}
 }
 
 // TestFirstByteIsNotAwaitedForEver: a stream that says nothing ends with the listener, or in time.
