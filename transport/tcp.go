@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TCP is plain TCP sockets. Its connections are *net.TCPConn, so that a file
+// TCP is plain TCP sockets. Its connections are io.ReaderFrom as *net.TCPConn is, so that a file
 // goes out by sendfile.
 var TCP = Driver{Name: "tcp", New: func(o Options) (Transport, error) {
 	if o.Key != "" {
