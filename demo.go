@@ -85,7 +85,7 @@ func demonstrate(ctx context.Context, folder string, faster int64, stdout, stder
 	defer servers.stop()
 
 	say("The ordinary client downloads from all of them at once.")
-	midway := &meter{Transport: carrier, at: int64(float64(size) * demoMidway), reached: func() {
+	midway := &meter{Transport: carrier, at: int64(float64(size) * demoMidway), reached: func(net.Addr) {
 		say("Server %d is shut down now (a person would type E%[1]d). The others take its work over.", demoFalls)
 		servers.command(fmt.Sprintf("E%d", demoFalls))
 	}}
@@ -202,11 +202,11 @@ func (f *firstWrite) Write(p []byte) (int, error) {
 }
 
 // meter is a transport that counts what its connections read, and calls
-// reached once, when that comes to at bytes.
+// reached once, when that comes to at bytes, with the address that the last of them came from.
 type meter struct {
 	transport.Transport
 	at      int64
-	reached func()
+	reached func(from net.Addr)
 	read    atomic.Int64
 }
 
@@ -226,7 +226,7 @@ type meteredConn struct {
 func (c meteredConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if now := c.meter.read.Add(int64(n)); now >= c.meter.at && now-int64(n) < c.meter.at {
-		c.meter.reached()
+		c.meter.reached(c.RemoteAddr())
 	}
 	return n, err
 }
