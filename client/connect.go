@@ -172,11 +172,15 @@ func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, er
 		s.refusal = err
 	}
 	d.ballot.fail(s.index)
-	if s.state == seeking || s.state == otherFile {
-		s.state = refused
+	word := refused
+	if (s.state == connected || s.state == stalled) && !isRefusal(err) {
+		word = lost // its last connection was given up for this attempt
+	}
+	if s.state != lost && s.state != corrupt {
+		s.state = word
 	}
 	d.last = fmt.Errorf("server %d (%s): %w", s.number(), s.address, plain(err))
-	d.trouble(s, fmt.Sprintf("refused: %v", plain(err)))
+	d.trouble(s, fmt.Sprintf("%s: %v", word, plain(err)))
 	d.seekAgain(ctx, s)
 }
 

@@ -2,9 +2,12 @@ package client_test
 
 import (
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"braid/wire"
 )
 
 // size is that of the file in most tests: large enough for a thousand
@@ -276,6 +279,26 @@ func TestFarServerBringsItsShare(t *testing.T) {
 		// Data can come from 0.02 s on and from 0.4 s on; with one more round trip 0.8 s in all.
 		if limit := 0.02/2 + 0.4/2 + float64(size)/(800*kB); r.took.Seconds() > 1.1*limit {
 			t.Errorf("took %v, the limit is %.2f s; server 2 brought %d bytes", r.took, limit, r.from(2))
+		}
+	})
+}
+
+// TestLostBesideAProbe has a server that says nothing more cut its first connection, while another one was made
+// beside it, and then go away: it is lost, not one that was never there.
+func TestLostBesideAProbe(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		conns := make(chan net.Conn, 16)
+		h := w.script(1, 200*kB, 20*time.Millisecond, func(c net.Conn) {
+			conns <- c
+			actor{data: data, name: "f.bin", answer: func(wire.Message) []byte { return []byte{} }}.talk(c)
+		})
+		w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+		w.at(6*time.Second, func() { (<-conns).Close() })
+		w.at(6*time.Second, func() { h.do(func() { h.down = true }) })
+		r := w.download(2).complete("f.bin", data).told("Server 1 (h:9001): lost: nothing listens there", 1)
+		if state := r.result().Servers[0].State; state != "lost" {
+			t.Errorf("server 1 is %s", state)
 		}
 	})
 }
