@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -260,11 +259,11 @@ func (t *quicTransport) Listen(ctx context.Context, addr string) (net.Listener, 
 
 type quicListener struct {
 	*acceptor
-	transport *quicTransport
-	socket    *quicSocket
-	inner     *quic.Listener
-	once      sync.Once
-	unproven  atomic.Int64 // connections in their handshake
+	transport  *quicTransport
+	socket     *quicSocket
+	inner      *quic.Listener
+	once       sync.Once
+	handshakes handshakes
 }
 
 // Close stops listening. Connections that Accept has returned live on, and so
@@ -279,31 +278,35 @@ func (l *quicListener) Close() error {
 	return err
 }
 
-// manyUnproven is how many handshakes may be under way before a client has to show that its address is its own.
-const manyUnproven = 64
-
 // flooded has quic-go answer a client with a Retry, for which it keeps nothing: who made up his address
 // does not get it. It costs a client a round trip, and so none pays it in ordinary times.
-func (l *quicListener) flooded(net.Addr) bool { return l.unproven.Load() >= manyUnproven }
+func (l *quicListener) flooded(net.Addr) bool { return l.handshakes.count() >= manyUnproven }
 
-// watch counts handshakes. It also sees to it that a client without the key is told of, though quic-go never hands it
-// out. quic-go calls it when a connection begins; the context ends with the connection.
+// errFlood has quic-go refuse a connection. A client of ours tries again.
+var errFlood = errors.New("quic: too many handshakes")
+
+// handshake is the key of the func() that ends the count of a handshake, in the context of its connection.
+type handshake struct{}
+
+// watch counts handshakes, and lets no more begin than there may be. It also sees to it that a client without the key
+// is told of, though quic-go never hands it out. quic-go calls it when a connection begins; the context ends with
+// the connection.
 func (l *quicListener) watch(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
-	l.unproven.Add(1)
+	end := l.handshakes.begin(client.RemoteAddr)
+	if end == nil {
+		return nil, errFlood
+	}
 	context.AfterFunc(ctx, func() {
-		l.unproven.Add(-1)
+		end()
 		if err := explain(context.Cause(ctx)); errors.Is(err, ErrKey) || errors.Is(err, ErrMismatch) {
 			l.tell(client.RemoteAddr, err)
 		}
 	})
-	return ctx, nil
+	return context.WithValue(ctx, handshake{}, end), nil
 }
 
-// proven takes a connection out of watch's count, as long as it lasts.
-func (l *quicListener) proven(ctx context.Context) {
-	l.unproven.Add(-1)
-	context.AfterFunc(ctx, func() { l.unproven.Add(1) })
-}
+// proven ends the count of a connection's handshake.
+func proven(ctx context.Context) { ctx.Value(handshake{}).(func())() }
 
 func (l *quicListener) accept() {
 	for {
@@ -314,7 +317,7 @@ func (l *quicListener) accept() {
 			}
 			return
 		}
-		l.proven(conn.Context())
+		proven(conn.Context())
 		l.prepare(func(ctx context.Context) net.Conn { return l.getReady(ctx, conn) }, func() { conn.CloseWithError(quicCut, "") })
 	}
 }

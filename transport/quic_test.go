@@ -7,15 +7,12 @@ import (
 	"io"
 	"log"
 	"net"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/quic-go/quic-go"
 )
 
 var loopback = []*net.UDPAddr{
@@ -153,7 +150,7 @@ func TestCutIsSeenAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := ln.(*quicListener).unproven.Load(); n != 0 {
+	if n := ln.(*quicListener).handshakes.count(); n != 0 {
 		t.Errorf("%d handshakes are under way", n)
 	}
 	setLinger(s, 0)
@@ -295,66 +292,4 @@ func TestServerHoldsLittle(t *testing.T) {
 	if n, err := dialled.Write(make([]byte, much)); n > serverWindow || !isTimeout(err) {
 		t.Errorf("%d bytes have gone to a server that does not read (%v), want %d at most", n, err, serverWindow)
 	}
-}
-
-// TestHandshakesAreCounted: each once, until it is through or has failed.
-func TestHandshakesAreCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := &quicListener{acceptor: newAcceptor(&net.UDPAddr{})}
-		expect := func(want int64) {
-			t.Helper()
-			synctest.Wait()
-			if got := l.unproven.Load(); got != want || l.flooded(nil) != (want >= manyUnproven) {
-				t.Errorf("%d are counted, want %d", got, want)
-			}
-		}
-		var ctxs []context.Context
-		var ends []func()
-		for range manyUnproven {
-			ctx, end := context.WithCancel(context.Background())
-			l.watch(ctx, &quic.ClientInfo{})
-			ctxs, ends = append(ctxs, ctx), append(ends, end)
-		}
-		expect(manyUnproven)
-		ends[0]()
-		expect(manyUnproven - 1)
-		l.proven(ctxs[1])
-		ends[2]()
-		l.proven(ctxs[2]) // it ends just as it is accepted
-		expect(manyUnproven - 3)
-		for _, end := range ends {
-			end()
-		}
-		expect(0)
-	})
-}
-
-// TestFloodedServerProvesAddresses: in a flood of handshakes an honest client gets through with a Retry, and
-// without one it gets none.
-func TestFloodedServerProvesAddresses(t *testing.T) {
-	for _, flood := range []int64{0, manyUnproven} {
-		h := newHost(t, newQUIC(someone(t, 0), nil))
-		h.ln.(*quicListener).unproven.Add(flood)
-		tap := newUDPTap(t, h.ln.Addr().(*net.UDPAddr))
-		client := newQUIC(someone(t, 0), nil)
-		if got, err := ask(client, tap.front.LocalAddr().String()); got != secret {
-			t.Errorf("%d handshakes: got %q, %v", flood, got, err)
-		}
-		client.Close()
-		tap.stop()
-		h.stop()
-		if retried := slices.ContainsFunc(tap.sent, hasToken); retried != (flood > 0) {
-			t.Errorf("%d handshakes: retried %v", flood, retried)
-		}
-	}
-}
-
-// hasToken reports whether a datagram begins with an Initial packet that has a token (RFC 9000 section 17.2.2).
-func hasToken(datagram []byte) bool {
-	if datagram[0]&0xf0 != 0xc0 {
-		return false
-	}
-	dst := 5
-	src := dst + 1 + int(datagram[dst])
-	return datagram[src+1+int(datagram[src])] != 0
 }
