@@ -20,15 +20,19 @@ import (
 )
 
 // Run downloads the file. It returns nil when the file is under its name and
-// verified, and only after all its goroutines have ended. Errors that have a
+// verified, and only after all its goroutines have ended, but those that write to an
+// output that is not read. The download does not wait for the readers of its outputs;
+// at the end Run does, until ctx is over. Errors that have a
 // meaning for the caller are *IntegrityError, *NoServerError, *RefusedError,
 // *InterruptedError and *segment.DiskError.
 func Run(ctx context.Context, cfg Config, env Env) error {
-	d, err := newDownload(cfg, env)
+	show := cfg.Progress == "always" || cfg.Progress == "auto" && env.Terminal.Size != nil
+	screen := report.NewScreen(env.Stdout, report.NewLive(env.Stderr, env.Terminal, show))
+	defer screen.Close(ctx)
+	d, err := newDownload(cfg, env, screen)
 	if err != nil {
 		return err
 	}
-	defer d.screen.Close()
 	defer d.lastWarnings()
 	return d.page(d.run(ctx))
 }
@@ -39,6 +43,7 @@ func (d *download) run(ctx context.Context) error {
 	err := d.loop(running)
 	cancel()
 	d.windUp()
+	d.screen.Finish(ctx) // nothing waits for us any more: we can wait for a reader
 	if err != nil {
 		return d.fail(ctx, err)
 	}
@@ -67,19 +72,16 @@ func (d *download) lastWarnings() {
 	}
 }
 
-func newDownload(cfg Config, env Env) (*download, error) {
+func newDownload(cfg Config, env Env, screen *report.Screen) (*download, error) {
 	now := time.Now()
 	d := &download{
-		cfg: cfg, env: env,
+		cfg: cfg, env: env, screen: screen, tell: screen.Events(),
 		events:   make(chan event, 256),
 		keepers:  newKeepers(),
 		lanes:    map[balance.Lane]*conn{},
 		answered: now,
 		view:     view{begun: now, block: now},
 	}
-	show := cfg.Progress == "always" || cfg.Progress == "auto" && env.Terminal.Size != nil
-	d.screen = report.NewScreen(env.Stdout, report.NewLive(env.Stderr, env.Terminal, show))
-	d.tell = d.screen.Events()
 	if cfg.HTML != "" {
 		d.view.history = &report.History{}
 		d.tell.Tee(func(line string) { d.view.history.Event(time.Since(d.view.begun), line) })

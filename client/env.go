@@ -18,7 +18,8 @@ type Transport interface {
 
 // Env is what a client uses of the world around it.
 type Env struct {
-	// Stdout takes the metric blocks, Stderr events and the live area.
+	// Stdout takes the metric blocks, Stderr events and the live area. Each has a
+	// goroutine that writes to it, unless both are the same.
 	Stdout, Stderr io.Writer
 	Transport      Transport
 	// Warnings brings what the transport wants the user to know; nil: nothing.

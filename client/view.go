@@ -101,7 +101,6 @@ func (d *download) finish(path string) {
 		p.Servers[i].Speed = perSecond(s.bytes, span)
 	}
 	p.Left = 0
-	d.screen.Close()
 	d.view.out.Progress(p)
 	err := d.view.out.Result(report.Result{
 		Path: path, Size: d.size(), BLAKE3: d.content.key.root.String(), Elapsed: elapsed, Speed: p.Speed,

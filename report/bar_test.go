@@ -91,7 +91,7 @@ func TestClock(t *testing.T) {
 // end: no colour, no other escape.
 func TestBarBytes(t *testing.T) {
 	var stderr writes
-	s := NewScreen(&stderr, NewLive(&stderr, Terminal{Colour: true, Unicode: true}, true))
+	s := newScreen(t, &stderr, NewLive(&stderr, Terminal{Colour: true, Unicode: true}, true))
 	p := Progress{Size: 100, Bytes: 43, Left: 4 * time.Second, Servers: []Server{{Number: 1}, {Number: 2}}}
 	s.Draw(p)
 	s.Draw(p)
@@ -99,8 +99,8 @@ func TestBarBytes(t *testing.T) {
 	if _, err := s.Stdout().Write([]byte("block\n")); err != nil {
 		t.Fatal(err)
 	}
-	s.Close()
-	s.Close()
+	s.Finish(t.Context())
+	s.Finish(t.Context())
 	s.Draw(p)
 	s.Events().Printf("done")
 	line := "\r" + barLine(p, 79) + "\x1b[K"
@@ -119,13 +119,13 @@ func TestBarBytes(t *testing.T) {
 
 func TestBarDisabled(t *testing.T) {
 	var stdout, stderr writes
-	s := NewScreen(&stdout, NewLive(&stderr, window(80, 24), false))
+	s := newScreen(t, &stdout, NewLive(&stderr, window(80, 24), false))
 	s.Draw(sampleProgress)
 	s.Events().Printf("event")
 	if _, err := s.Stdout().Write([]byte("block\n")); err != nil {
 		t.Fatal(err)
 	}
-	s.Close()
+	s.Finish(t.Context())
 	compare(t, stdout.all, []string{"block\n"})
 	compare(t, stderr.all, []string{"event\n"})
 }
@@ -134,14 +134,14 @@ func TestBarDisabled(t *testing.T) {
 func TestBarStderrGone(t *testing.T) {
 	stderr := &writes{limit: 1}
 	var stdout writes
-	s := NewScreen(&stdout, NewLive(stderr, window(80, 24), true))
+	s := newScreen(t, &stdout, NewLive(stderr, window(80, 24), true))
 	s.Draw(sampleProgress)
 	stderr.limit = 0
 	s.Draw(sampleProgress)
 	if n, err := s.Stdout().Write([]byte("block\n")); n != 6 || err != nil {
 		t.Errorf("wrote %d, %v", n, err)
 	}
-	s.Close()
+	s.Finish(t.Context())
 	compare(t, stdout.all, []string{"block\n"})
 	compare(t, stderr.all, nil)
 }

@@ -132,7 +132,7 @@ func TestScreenOnOneTerminal(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, uint64(columns)))
 		m := newScreenModel(t, columns, 4+random.IntN(40))
 		live := NewLive(m, m.terminal(), true)
-		s := NewScreen(m, live)
+		s := newScreen(t, m, live)
 		c := newClient(t, "text", s.Stdout())
 		events := s.Events()
 		var plain []string // what there is without the area
@@ -170,7 +170,7 @@ func TestScreenOnOneTerminal(t *testing.T) {
 				t.Fatalf("%d columns, %d rows: the terminal shows\n%s\nwant\n%s", columns, m.rows, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
-		s.Close()
+		s.Finish(t.Context())
 		if got := m.text(); !slices.Equal(got, plain) || m.column != 0 || m.row != len(m.lines)-1 || !m.wrap {
 			t.Fatalf("%d columns: the end is %q, cursor at %d,%d, wrapping %v", columns, got[len(got)-1], m.row, m.column, m.wrap)
 		}
@@ -336,14 +336,14 @@ func TestChoiceHoldsStill(t *testing.T) {
 func TestColours(t *testing.T) {
 	m := newScreenModel(t, 90, 24)
 	terminal := m.terminal()
-	NewScreen(m, NewLive(m, terminal, true)).Draw(sampleProgress)
+	newScreen(t, m, NewLive(m, terminal, true)).Draw(sampleProgress)
 	plain := m.text()
 	if m.colours != 0 {
 		t.Errorf("%d colours without leave", m.colours)
 	}
 	m = newScreenModel(t, 90, 24)
 	terminal.Colour = true
-	NewScreen(m, NewLive(m, terminal, true)).Draw(sampleProgress)
+	newScreen(t, m, NewLive(m, terminal, true)).Draw(sampleProgress)
 	if got := m.text(); m.colours == 0 || !slices.Equal(got, plain) {
 		t.Errorf("%d colours:\n%q\nwant\n%q", m.colours, got, plain)
 	}
@@ -352,7 +352,7 @@ func TestColours(t *testing.T) {
 // A window that became too narrow for anything keeps nothing of the old lines.
 func TestWindowTooNarrow(t *testing.T) {
 	m := newScreenModel(t, 80, 24)
-	s := NewScreen(m, NewLive(m, m.terminal(), true))
+	s := newScreen(t, m, NewLive(m, m.terminal(), true))
 	s.Draw(sampleProgress)
 	m.columns = 2
 	s.Draw(sampleProgress)

@@ -1,8 +1,9 @@
 // Package report shows what braid is doing: snapshots go in, and text or JSON
 // blocks for stdout, event lines and a live area for stderr, and a page for a browser come out.
 //
-// It only consumes. It reads no clock, starts no goroutine and knows no other
-// package of braid: whoever holds the state hands over a snapshot when it is time.
+// It only consumes, and knows no other package of braid: whoever holds the state hands over a
+// snapshot when it is time. That they need not wait for a reader, Screen and Printer have
+// goroutines, which end with their Close.
 package report
 
 import (

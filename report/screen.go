@@ -1,52 +1,95 @@
 package report
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
-	"sync"
+	"os"
+
+	"golang.org/x/term"
 )
 
 // eventLimit bounds an event line, in bytes.
 const eventLimit = 2048
 
 // Screen owns what a person looks at: the blocks on stdout, and the events and
-// the live area on stderr. Both may be the same terminal, so everything goes
-// through one lock: the area is erased, the block or event is written, the area
-// is drawn again below it. All methods may be called from several goroutines.
+// the live area on stderr. Where both lead to one place, such as a terminal,
+// everything goes through one queue: the area is erased, the block or event is
+// written, the area is drawn again below it. All methods may be called from
+// several goroutines.
 //
-// The lock is held while writing: a terminal that is stopped (Ctrl-S) stops
-// whoever reports to it.
+// Until Finish nobody waits for a reader: what a full pipe or a halted terminal
+// (Ctrl-S) does not take is kept, up to 64 blocks and 1024 events, and what goes
+// beyond that is dropped. Where stdout and stderr lead to different places, neither
+// waits for the other.
 type Screen struct {
-	mu     sync.Mutex
 	stdout io.Writer
-	live   *Live
+	live   *Live // the jobs of events use it, and nobody else
+	blocks *queue
+	events *queue // the same as blocks where both lead to one place
 }
 
 // NewScreen returns a Screen over stdout and over the live area with its stderr.
-// From here on the area belongs to the Screen, and so do both writers until Close.
+// From here on the area belongs to the Screen, and so do both writers until Close,
+// which the caller must call. Writers that differ may be written to at the same time.
 func NewScreen(stdout io.Writer, live *Live) *Screen {
-	return &Screen{stdout: stdout, live: live}
+	s := &Screen{stdout: stdout, live: live, events: newQueue()}
+	s.blocks = s.events
+	if !onePlace(stdout, live.w) {
+		s.blocks = newQueue()
+	}
+	return s
 }
 
-// Stdout is the writer for the reports of NewClient and NewServer: each Write
-// should be whole lines.
+// onePlace reports whether what is written to a and b is seen together.
+func onePlace(a, b io.Writer) bool {
+	f, isFile := a.(*os.File)
+	g, areFiles := b.(*os.File)
+	if !isFile || !areFiles {
+		return a == b
+	}
+	if term.IsTerminal(int(f.Fd())) && term.IsTerminal(int(g.Fd())) {
+		return true // a Windows console tells nothing by which to know it again
+	}
+	infoF, errF := f.Stat()
+	infoG, errG := g.Stat()
+	return errF == nil && errG == nil && os.SameFile(infoF, infoG)
+}
+
+// Stdout is the writer for the reports of NewClient: each Write should be whole
+// lines. It returns the first error of stdout that has been met, which before
+// Finish may be that of an earlier Write.
 func (s *Screen) Stdout() io.Writer { return blocks{s} }
 
 // Events is the writer for events.
 func (s *Screen) Events() *Events { return &Events{screen: s} }
 
-// Draw shows the progress in the live area.
+// Draw shows the progress in the live area, unless something else is still to be shown.
 func (s *Screen) Draw(p Progress) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live.draw(p)
+	s.show(drawingBacklog, func() { s.live.draw(p) })
 }
 
-// Close erases the live area for good. Blocks and events can still be written.
-func (s *Screen) Close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live.close()
+// Finish erases the live area for good. What is shown from here on is not dropped:
+// whoever shows it waits until it has been written, or ctx is over.
+func (s *Screen) Finish(ctx context.Context) {
+	s.show(eventBacklog, s.live.close)
+	s.blocks.wait(ctx)
+	s.events.wait(ctx)
+}
+
+// Close waits until all has been written; once ctx is over, for a quarter of a second
+// at most. What comes later is dropped.
+func (s *Screen) Close(ctx context.Context) {
+	s.events.close(ctx)
+	if s.blocks != s.events {
+		s.blocks.close(ctx)
+	}
+}
+
+// show does what writes to stderr, whose failures the area sees to.
+func (s *Screen) show(backlog int, do func()) {
+	_ = s.events.ask(backlog, func() error { do(); return nil })
 }
 
 // Events writes to stderr what happens, a line each.
@@ -67,18 +110,24 @@ func (e *Events) Printf(format string, args ...any) {
 	if e.tee != nil {
 		e.tee(line)
 	}
-	e.screen.mu.Lock()
-	defer e.screen.mu.Unlock()
-	e.screen.live.above(line + "\n")
+	e.screen.show(eventBacklog, func() { e.screen.live.above(line + "\n") })
 }
 
 // blocks is a Screen's stdout.
 type blocks struct{ screen *Screen }
 
 func (b blocks) Write(block []byte) (int, error) {
-	b.screen.mu.Lock()
-	defer b.screen.mu.Unlock()
-	b.screen.live.erase()
-	defer b.screen.live.redraw()
-	return b.screen.stdout.Write(block)
+	s, kept := b.screen, bytes.Clone(block)
+	err := s.blocks.ask(blockBacklog, func() error {
+		if s.blocks == s.events {
+			s.live.erase()
+			defer s.live.redraw()
+		}
+		_, err := s.stdout.Write(kept)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(block), nil
 }
