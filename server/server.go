@@ -59,9 +59,9 @@ type host struct {
 // The error says why nothing could be served.
 func Run(ctx context.Context, cfg Config, env Env) error {
 	ctx, cancel := context.WithCancel(ctx)
-	stdout, stderr := newPrinter(env.Stdout), newPrinter(env.Stderr)
-	defer stdout.close()
-	defer stderr.close()
+	stdout, stderr := report.NewPrinter(env.Stdout), report.NewPrinter(env.Stderr)
+	defer stdout.Close(ctx) // nobody waits for a reader: ctx is over by then
+	defer stderr.Close(ctx)
 	env.Stdout, env.Stderr = stdout, stderr
 	status, err := report.NewServer(cfg.Report, env.Stdout)
 	if err != nil {
