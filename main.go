@@ -39,7 +39,9 @@ func overlap() {
 func run(argv []string) int {
 	ctx, stop := untilSignal()
 	defer stop()
-	return exit(os.Stdout, os.Stderr, dispatch(ctx, argv))
+	stderr := report.NewPrinter(os.Stderr)
+	defer stderr.Close(ctx) // a last line waits for its reader until a signal comes
+	return exit(os.Stdout, stderr, dispatch(ctx, stderr, argv))
 }
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM,
@@ -53,8 +55,8 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-// dispatch chooses the mode and runs it.
-func dispatch(ctx context.Context, argv []string) error {
+// dispatch chooses the mode and runs it. stderr takes what is no mode's own.
+func dispatch(ctx context.Context, stderr io.Writer, argv []string) error {
 	chosen, args, err := chooseMode(argv, os.Getenv(modeEnv))
 	if err != nil {
 		return err
@@ -62,9 +64,9 @@ func dispatch(ctx context.Context, argv []string) error {
 	registry := transport.Builtin()
 	switch chosen {
 	case modeServer:
-		return runServer(ctx, registry, args)
+		return runServer(ctx, registry, stderr, args)
 	case modeClient:
-		return runClient(ctx, registry, args)
+		return runClient(ctx, registry, stderr, args)
 	case modeDemo:
 		if err := noArguments(modeDemo, demoUsage, args); err != nil {
 			return err
@@ -90,12 +92,13 @@ func dispatch(ctx context.Context, argv []string) error {
 	}
 }
 
-func runServer(ctx context.Context, registry *transport.Registry, args []string) error {
+func runServer(ctx context.Context, registry *transport.Registry, stderr io.Writer, args []string) error {
 	cfg, err := server.ParseFlags(args, registry.Names())
 	if err != nil {
 		return err
 	}
-	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine, warn)
+	tell := func(text string) { warn(stderr, text) }
+	carrier, err := newTransport(registry, stderr, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine, tell)
 	if err != nil {
 		return err
 	}
@@ -112,14 +115,14 @@ func runServer(ctx context.Context, registry *transport.Registry, args []string)
 	return err
 }
 
-func runClient(ctx context.Context, registry *transport.Registry, args []string) error {
+func runClient(ctx context.Context, registry *transport.Registry, stderr io.Writer, args []string) error {
 	cfg, err := client.ParseFlags(args, registry.Names())
 	if err != nil {
 		return err
 	}
 	// The client has the terminal: what the transport has to say goes through it.
 	warnings := make(chan string, 8)
-	carrier, err := newTransport(registry, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine, func(text string) {
+	carrier, err := newTransport(registry, stderr, cfg.Transport, cfg.Key, cfg.KeyOnCommandLine, func(text string) {
 		select {
 		case warnings <- text:
 		default: // the same again and again, or the client has ended
@@ -139,9 +142,9 @@ func runClient(ctx context.Context, registry *transport.Registry, args []string)
 }
 
 // newTransport makes the transport that the flags name, and tells what it warns of.
-func newTransport(registry *transport.Registry, name, key string, keyShown bool, tell func(string)) (transport.Transport, error) {
+func newTransport(registry *transport.Registry, stderr io.Writer, name, key string, keyShown bool, tell func(string)) (transport.Transport, error) {
 	if keyShown {
-		warn("every process list shows a key on the command line, better give it as BRAID_KEY")
+		warn(stderr, "every process list shows a key on the command line, better give it as BRAID_KEY")
 	}
 	return registry.New(name, transport.Options{Key: key, Warn: tell})
 }
@@ -155,7 +158,7 @@ func closeTransport(t transport.Transport) {
 }
 
 // warn tells the user something in a line.
-func warn(text string) { fmt.Fprintf(os.Stderr, "braid: %s\n", oneLine(text)) }
+func warn(stderr io.Writer, text string) { fmt.Fprintf(stderr, "braid: %s\n", oneLine(text)) }
 
 // help prints the usage text of the program, or of the mode that args name.
 func help(registry *transport.Registry, args []string) error {

@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +124,60 @@ func TestSignalInterruptsClient(t *testing.T) {
 		p.until(t, "Server 1")
 		p.signal(t, s)
 		p.until(t, "braid: interrupted")
+		if code := p.end(t); code != codeInterrupted {
+			t.Errorf("%v: exit code %d, want %d", s, code, codeInterrupted)
+		}
+	}
+}
+
+// fullPipe returns a pipe that takes no more and that nobody reads.
+func fullPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	raw, err := w.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var full error
+	err = raw.Write(func(fd uintptr) bool {
+		for full == nil {
+			_, full = syscall.Write(int(fd), []byte{'\n'})
+		}
+		return true
+	})
+	if err != nil || full != syscall.EAGAIN {
+		t.Fatal(err, full)
+	}
+	return w
+}
+
+// Nobody reads what the client says, and it ends all the same.
+func TestSignalInterruptsUnreadClient(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		full := fullPipe(t)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		context.AfterFunc(ctx, func() { l.Close() })
+		cmd := exec.CommandContext(ctx, "client", "-i", "0.01", "-o", t.TempDir(), "-a", "127.0.0.1",
+			"-p", fmt.Sprint(l.Addr().(*net.TCPAddr).Port), "--progress", "always")
+		cmd.Env = append(plainEnvironment(), "GORACE=atexit_sleep_ms=0")
+		cmd.Stdout, cmd.Stderr = full, full
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		p := program{Cmd: cmd}
+		if _, err := l.Accept(); err != nil { // it is at work
+			t.Error(err)
+		}
+		p.signal(t, s)
 		if code := p.end(t); code != codeInterrupted {
 			t.Errorf("%v: exit code %d, want %d", s, code, codeInterrupted)
 		}
