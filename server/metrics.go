@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
 	"braid/report"
 )
@@ -37,10 +36,6 @@ func (h *host) observe() []observation {
 	return all
 }
 
-// askLimit is how long the owner may take to answer: it does not before the
-// files are hashed.
-const askLimit = 2 * time.Second
-
 // watch serves /metrics and /healthz on l until ctx ends. It closes l.
 func (h *host) watch(ctx context.Context, l net.Listener) {
 	serveHTTP(ctx, l, func(path string) response {
@@ -48,12 +43,8 @@ func (h *host) watch(ctx context.Context, l net.Listener) {
 			return response{status: "404 Not Found", body: "want /metrics or /healthz\n"}
 		}
 		answer := make(chan []observation, 1)
-		limit := time.NewTimer(askLimit)
-		defer limit.Stop()
 		select {
 		case h.asks <- answer:
-		case <-limit.C:
-			return response{status: unavailable, body: "starting\n"}
 		case <-ctx.Done():
 			return response{status: unavailable, body: "ending\n"}
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,15 +25,31 @@ type slot struct {
 	port   int
 	limit  int64 // bytes/s, 0: none
 	path   string
-	source *segment.Source // nil: the file could not be hashed
+	source *segment.Source // nil: the file could not be hashed, or not yet
 
 	live     *virtual           // nil: dead
+	hashing  bool               // the file is being hashed for the first time; then the server is started
 	starting context.CancelFunc // not nil while it is being started
-	unwanted bool               // shut down while it was being started
+	unwanted bool               // shut down while its file was being hashed, or it was being started
 	again    bool               // and then started, which waits for the end of that
+	failed   bool               // the last start came to nothing
+	typed    bool               // it was started from the console, where an answer is due
 	sent     int64              // file bytes of its earlier lives
 	accepted int64              // connections of its earlier lives
 	refused  int64              // of these
+}
+
+// pending reports whether the server is still on its way to be started.
+func (s *slot) pending() bool { return s.hashing || s.starting != nil }
+
+// up reports whether the server is alive, or will be if nothing goes wrong.
+func (s *slot) up() bool { return s.live != nil || s.pending() && (!s.unwanted || s.again) }
+
+// hashed is the outcome of hashing a file for the first time.
+type hashed struct {
+	path   string
+	source *segment.Source
+	err    error
 }
 
 // started is the outcome of starting a virtual server.
@@ -48,6 +65,7 @@ type host struct {
 	env     Env
 	status  *report.StatusWriter
 	slots   []*slot
+	hashed  chan hashed
 	started chan started
 	asks    chan chan<- []observation // of --metrics
 	tasks   sync.WaitGroup
@@ -63,12 +81,11 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 	defer stdout.Close(ctx) // nobody waits for a reader: ctx is over by then
 	defer stderr.Close(ctx)
 	env.Stdout, env.Stderr = stdout, stderr
-	status, err := report.NewServer(cfg.Report, env.Stdout)
+	h, err := newHost(cfg, env)
 	if err != nil {
 		cancel()
 		return err
 	}
-	h := &host{cfg: cfg, env: env, status: status, started: make(chan started), asks: make(chan chan<- []observation)}
 	defer func() {
 		cancel()
 		h.close()
@@ -80,21 +97,28 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 		}
 		h.tasks.Go(func() { h.watch(ctx, l) })
 	}
-	if err := h.open(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	if err := h.startAll(ctx); err != nil {
-		return err
-	}
+	h.tasks.Go(func() { h.hashAll(ctx) })
 	commands := make(chan command)
 	if env.Stdin != nil {
 		go readConsole(ctx, env.Stdin, len(h.slots), commands)
 	}
-	h.run(ctx, commands)
-	return nil
+	return h.run(ctx, commands)
+}
+
+// newHost returns a host whose servers wait for their files to be hashed.
+func newHost(cfg Config, env Env) (*host, error) {
+	status, err := report.NewServer(cfg.Report, env.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	h := &host{
+		cfg: cfg, env: env, status: status,
+		hashed: make(chan hashed), started: make(chan started), asks: make(chan chan<- []observation),
+	}
+	for i, path := range cfg.Files {
+		h.slots = append(h.slots, &slot{number: i + 1, port: cfg.Ports[i], limit: cfg.Limits[i], path: path, hashing: true})
+	}
+	return h, nil
 }
 
 // event tells something of one virtual server on stderr.
@@ -102,30 +126,21 @@ func (h *host) event(s *slot, format string, args ...any) {
 	fmt.Fprintf(h.env.Stderr, "Server %d (port %d): %s\n", s.number, s.port, report.Clean(fmt.Sprintf(format, args...)))
 }
 
-// open makes the slots. A file that several of them serve is hashed once; one that cannot be
-// is the trouble of these alone. The error is ctx's.
-func (h *host) open(ctx context.Context) error {
-	type outcome struct {
-		source *segment.Source
-		err    error
+// hashAll hashes the files. One that several servers serve is hashed once.
+func (h *host) hashAll(ctx context.Context) {
+	done := map[string]bool{}
+	for _, path := range h.cfg.Files {
+		if done[path] {
+			continue
+		}
+		done[path] = true
+		source, err := h.hash(ctx, path)
+		select {
+		case h.hashed <- hashed{path: path, source: source, err: err}:
+		case <-ctx.Done():
+			return
+		}
 	}
-	hashed := map[string]outcome{}
-	for i, path := range h.cfg.Files {
-		o, done := hashed[path]
-		if !done {
-			o.source, o.err = h.hash(ctx, path)
-			hashed[path] = o
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		s := &slot{number: i + 1, port: h.cfg.Ports[i], limit: h.cfg.Limits[i], path: path, source: o.source}
-		if o.err != nil {
-			h.event(s, "dead: %v", o.err)
-		}
-		h.slots = append(h.slots, s)
-	}
-	return nil
 }
 
 // hash hashes a file, and tells how far it has come.
@@ -138,50 +153,48 @@ func (h *host) hash(ctx context.Context, path string) (*segment.Source, error) {
 	return source, err
 }
 
-// startAll starts every virtual server that has a file; it fails when none came alive.
-func (h *host) startAll(ctx context.Context) error {
-	begun, alive := 0, 0
-	for _, s := range h.slots {
-		if s.source != nil {
-			h.start(ctx, s)
-			begun++
-		}
-	}
-	for range begun {
-		if h.settle(ctx, <-h.started) {
-			alive++
-		}
-	}
-	if alive == 0 && ctx.Err() == nil {
-		return errNoneAlive
-	}
-	return nil
-}
+// ahead is how long commands wait for the first status block: those that a script
+// has written already are for servers that it would see. A person is not as fast.
+const ahead = 500 * time.Millisecond
 
-// run owns the slots until the end.
-func (h *host) run(ctx context.Context, commands <-chan command) {
-	h.report()
-	tick := time.NewTicker(h.cfg.Interval)
-	defer tick.Stop()
-	for {
+// run owns the slots until the end. It fails when not one server could be started.
+func (h *host) run(ctx context.Context, commands <-chan command) error {
+	patience := time.NewTimer(ahead)
+	defer patience.Stop()
+	var (
+		heeded <-chan command   // nil: not yet
+		ticks  <-chan time.Time // nil: before the first block
+	)
+	for ctx.Err() == nil {
+		if ticks == nil && !slices.ContainsFunc(h.slots, (*slot).pending) {
+			if !slices.ContainsFunc(h.slots, func(s *slot) bool { return !s.failed }) {
+				return errNoneAlive
+			}
+			h.report()
+			tick := time.NewTicker(h.cfg.Interval)
+			defer tick.Stop()
+			ticks, heeded = tick.C, commands
+		}
 		select {
 		case <-ctx.Done():
-			return
-		case <-tick.C:
+		case <-patience.C:
+			heeded = commands
+		case <-ticks:
 			h.report()
+		case f := <-h.hashed:
+			h.settleFile(ctx, f)
 		case s := <-h.started:
-			if h.settle(ctx, s) {
-				h.event(s.slot, "started")
-			}
+			h.settle(ctx, s)
 		case answer := <-h.asks:
 			answer <- h.observe()
-		case c := <-commands:
+		case c := <-heeded:
 			if c.verb == verbQuit {
-				return
+				return nil
 			}
 			h.obey(ctx, c)
 		}
 	}
+	return nil
 }
 
 func (h *host) obey(ctx context.Context, c command) {
@@ -190,23 +203,35 @@ func (h *host) obey(ctx context.Context, c command) {
 		return
 	}
 	s := h.slots[c.server-1]
-	up := s.live != nil || s.starting != nil && (!s.unwanted || s.again)
 	switch {
-	case c.verb == verbStart && up:
+	case c.verb == verbStart && s.live != nil:
 		h.event(s, "is running already")
-	case c.verb == verbStart && s.starting != nil:
-		s.again = true
+	case c.verb == verbStart && s.up():
+		h.event(s, "is being started already")
 	case c.verb == verbStart:
-		h.start(ctx, s)
-	case !up:
+		s.typed = true
+		if s.pending() {
+			s.again = true
+		} else {
+			h.start(ctx, s)
+		}
+	case !s.up():
 		h.event(s, "is shut down already")
-	case s.starting != nil:
-		s.starting()
-		s.unwanted, s.again = true, false
-		h.event(s, "shut down")
 	default:
-		h.stop(s)
+		h.shutDown(s)
 		h.event(s, "shut down")
+	}
+}
+
+// shutDown ends a virtual server that is up.
+func (h *host) shutDown(s *slot) {
+	if s.live != nil {
+		h.stop(s)
+		return
+	}
+	s.unwanted, s.again = true, false
+	if s.starting != nil {
+		s.starting()
 	}
 }
 
@@ -247,12 +272,31 @@ func (h *host) bring(ctx context.Context, s *slot, source *segment.Source) (*vir
 	}, nil
 }
 
-// settle takes the outcome of a start and reports whether the server is alive.
-func (h *host) settle(ctx context.Context, r started) bool {
+// settleFile takes the outcome of hashing a file, and starts the servers that wait for it.
+func (h *host) settleFile(ctx context.Context, f hashed) {
+	for _, s := range h.slots {
+		if s.path != f.path {
+			continue
+		}
+		wanted := s.up()
+		s.source = f.source
+		s.hashing, s.unwanted, s.again = false, false, false
+		switch {
+		case !wanted:
+		case f.err != nil:
+			h.fail(s, f.err)
+		default:
+			h.start(ctx, s)
+		}
+	}
+}
+
+// settle takes the outcome of a start.
+func (h *host) settle(ctx context.Context, r started) {
 	s := r.slot
 	unwanted, again := s.unwanted, s.again
 	s.starting()
-	s.starting, s.unwanted, s.again = nil, false, false
+	s.starting, s.unwanted, s.again, s.failed = nil, false, false, false
 	if unwanted && r.live != nil {
 		r.live.listener.Close()
 	}
@@ -261,14 +305,22 @@ func (h *host) settle(ctx context.Context, r started) bool {
 	}
 	switch {
 	case unwanted:
-		return false
+		return
 	case r.err != nil:
-		h.event(s, "dead: %v", r.err)
-		return false
+		h.fail(s, r.err)
+		return
 	}
 	s.source, s.live = r.live.source, r.live
 	s.live.start()
-	return true
+	if s.typed {
+		h.event(s, "started")
+	}
+}
+
+// fail takes note of a start that came to nothing.
+func (h *host) fail(s *slot, err error) {
+	s.failed = true
+	h.event(s, "dead: %v", err)
 }
 
 // stop cuts a virtual server off, as a crash would.

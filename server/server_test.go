@@ -366,7 +366,7 @@ func TestCommandsWhileStarting(t *testing.T) {
 		says  string
 	}{
 		{"S1\n", true, "started\n"},
-		{"S1\nS1\n", true, "is running already\nstarted\n"},
+		{"S1\nS1\n", true, "is being started already\nstarted\n"},
 		{"S1\nE1\n", false, "shut down\n"},
 		{"S1\nE1\nE1\n", false, "shut down\nis shut down already\n"},
 		{"S1\nE1\nS1\n", true, "shut down\nstarted\n"},
@@ -398,6 +398,120 @@ func TestCommandsWhileStarting(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The console is heeded while the files are hashed, which takes minutes if they are large: help comes
+// at once, and the last one of E and S counts when the hashing is done.
+func TestCommandsWhileHashing(t *testing.T) {
+	const help = "commands: E1…E2 shut a server down, S1…S2 start it again, Q ends the program\n"
+	path, _ := newFile(t, 10)
+	broken := errors.New("input/output error")
+	for _, test := range []struct {
+		typed  string
+		says   string // at once
+		hashed error
+		alive  []bool // nil: it ends, as none is
+		later  string // what it says after the hashing
+	}{
+		{typed: "", alive: []bool{true, true}},
+		{typed: "nonsense", says: help, alive: []bool{true, true}},
+		{typed: "E2", says: "Server 2 (port 9002): shut down\n", alive: []bool{true, false}},
+		{typed: "E2 E2", says: "Server 2 (port 9002): shut down\nServer 2 (port 9002): is shut down already\n", alive: []bool{true, false}},
+		{typed: "S2", says: "Server 2 (port 9002): is being started already\n", alive: []bool{true, true}},
+		{typed: "E2 S2", says: "Server 2 (port 9002): shut down\n", alive: []bool{true, true}, later: "Server 2 (port 9002): started\n"},
+		{typed: "E2 S2 S2 E2", alive: []bool{true, false}},
+		{typed: "E1 E2", alive: []bool{false, false}}, // as they were told
+		{typed: "", hashed: broken, later: "Server 1 (port 9001): dead: input/output error\nServer 2 (port 9002): dead: input/output error\n"},
+		{typed: "E2", hashed: broken, alive: []bool{false, false}, later: "Server 1 (port 9001): dead: input/output error\n"},
+	} {
+		t.Run(test.typed, func(t *testing.T) {
+			source, err := segment.OpenSource(t.Context(), path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				var stdout, stderr output
+				h, err := newHost(config(path, 2), Env{Stdout: &stdout, Stderr: &stderr, Transport: &memory{}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				commands, done := make(chan command), make(chan error, 1)
+				go func() { done <- h.run(ctx, commands) }()
+				time.Sleep(ahead)
+				for _, line := range strings.Fields(test.typed) {
+					c, _ := parseCommand(line, 2)
+					commands <- c
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if got := stderr.String(); test.says != "" && got != test.says {
+					t.Errorf("while hashing it said %q, want %q", got, test.says)
+				}
+				if got := stdout.String(); got != "" {
+					t.Errorf("a block came before the servers were started:\n%s", got)
+				}
+				before := stderr.String()
+				h.hashed <- hashed{path: path, source: source, err: test.hashed}
+				synctest.Wait()
+				if later := strings.TrimPrefix(stderr.String(), before); later != test.later {
+					t.Errorf("after the hashing it said %q, want %q", later, test.later)
+				}
+				if test.alive != nil && stdout.String() != block(test.alive...) {
+					t.Errorf("status\n%s", stdout.String())
+				}
+				cancel()
+				err = <-done
+				h.close()
+				if test.alive == nil && !errors.Is(err, errNoneAlive) || test.alive != nil && err != nil {
+					t.Errorf("ended with %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Q ends a server whose files are still being hashed, too.
+func TestQuitWhileHashing(t *testing.T) {
+	path, _ := newFile(t, 0)
+	if err := os.Truncate(path, 1<<40); err != nil {
+		t.Skip("no file with a hole of a terabyte here:", err)
+	}
+	r := start(t, config(path, 2), &memory{})
+	defer r.stop()
+	defer time.AfterFunc(socketLimit, func() { r.stdin.Close() }).Stop() // or nobody would take the lines
+	r.enter("nonsense\nE2\n")
+	r.await(func() bool {
+		return r.stderr.count("commands: ") == 1 && r.stderr.count("Server 2 (port 9002): shut down\n") == 1
+	})
+	r.enter("Q\n")
+	select {
+	case err := <-r.done:
+		r.done <- err
+	case <-time.After(socketLimit):
+		t.Error("it does not end")
+	}
+	if got := r.stdout.String(); got != "" {
+		t.Errorf("stdout %q", got)
+	}
+}
+
+// What a script has typed before the first block is for servers that are started.
+func TestTypedAhead(t *testing.T) {
+	path, _ := newFile(t, 1<<20)
+	synctest.Test(t, func(t *testing.T) {
+		var stdout, stderr output
+		err := Run(t.Context(), config(path, 2), Env{Stdin: strings.NewReader("E2\nQ\n"), Stdout: &stdout, Stderr: &stderr, Transport: &memory{}})
+		if err != nil {
+			t.Error(err)
+		}
+		if got := stdout.String(); got != block(true, true) {
+			t.Errorf("status\n%s", got)
+		}
+		if got := stderr.String(); got != "Server 2 (port 9002): shut down\n" {
+			t.Errorf("stderr %q", got)
+		}
+	})
 }
 
 func TestMaxConns(t *testing.T) {
