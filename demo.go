@@ -125,6 +125,7 @@ func makeVideo(path string) (int64, error) {
 // demoServers is the server part of the demo.
 type demoServers struct {
 	ports   []int
+	open    opened
 	console *io.PipeWriter
 	cancel  context.CancelFunc
 	ended   chan error
@@ -132,14 +133,14 @@ type demoServers struct {
 
 // startDemoServers starts the servers and waits until they are alive.
 func startDemoServers(ctx context.Context, file string, faster int64, carrier transport.Transport, stdout, stderr io.Writer) (*demoServers, error) {
-	ports, err := freePorts(len(demoLimits))
+	open, ports, err := openPorts(ctx, carrier, len(demoLimits))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	keyboard, console := io.Pipe()
 	alive := &firstWrite{w: stdout, done: make(chan struct{})}
-	d := &demoServers{ports: ports, console: console, cancel: cancel, ended: make(chan error, 1)}
+	d := &demoServers{ports: ports, open: open, console: console, cancel: cancel, ended: make(chan error, 1)}
 	cfg := server.Config{
 		Interval: time.Hour, // one status block, at the start
 		Servers:  len(demoLimits), Files: slices.Repeat([]string{file}, len(demoLimits)), Ports: ports, Bind: demoHost,
@@ -149,7 +150,7 @@ func startDemoServers(ctx context.Context, file string, faster int64, carrier tr
 		cfg.Limits = append(cfg.Limits, limit*faster)
 	}
 	go func() {
-		d.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: stderr, Transport: carrier})
+		d.ended <- server.Run(ctx, cfg, server.Env{Stdin: keyboard, Stdout: alive, Stderr: stderr, Transport: open})
 		keyboard.Close()
 	}()
 	select {
@@ -157,6 +158,7 @@ func startDemoServers(ctx context.Context, file string, faster int64, carrier tr
 		return d, nil
 	case err := <-d.ended:
 		cancel()
+		open.close()
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -172,20 +174,44 @@ func (d *demoServers) stop() {
 	d.cancel()
 	d.console.Close()
 	<-d.ended
+	d.open.close()
 }
 
-// freePorts finds n TCP ports of the loopback address that nobody uses.
-func freePorts(n int) ([]int, error) {
+// opened is a transport that listens already, on ports which nobody else can take any more.
+type opened struct {
+	transport.Transport
+	listeners map[string]net.Listener // by address
+}
+
+// openPorts listens on n free ports of the loopback address. The caller closes them.
+func openPorts(ctx context.Context, carrier transport.Transport, n int) (opened, []int, error) {
+	o := opened{Transport: carrier, listeners: map[string]net.Listener{}}
 	var ports []int
 	for range n {
-		l, err := net.Listen("tcp", net.JoinHostPort(demoHost, "0"))
+		l, err := carrier.Listen(ctx, net.JoinHostPort(demoHost, "0"))
 		if err != nil {
-			return nil, err
+			o.close()
+			return opened{}, nil, err
 		}
-		defer l.Close() // only at the end, so that no port comes twice
+		o.listeners[l.Addr().String()] = l
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	return ports, nil
+	return o, ports, nil
+}
+
+// Listen hands an open listener over.
+func (o opened) Listen(_ context.Context, addr string) (net.Listener, error) {
+	if l, ok := o.listeners[addr]; ok {
+		return l, nil
+	}
+	return nil, fmt.Errorf("%s has not been opened", addr)
+}
+
+// close closes what a server has not closed.
+func (o opened) close() {
+	for _, l := range o.listeners {
+		l.Close()
+	}
 }
 
 // firstWrite tells when its writer is written to for the first time.

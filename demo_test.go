@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"braid/transport"
 )
 
 // TestDemo runs the demo ten times as fast: the video is there and plays, a
@@ -41,5 +45,44 @@ func TestDemo(t *testing.T) {
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
 		t.Errorf("the folder holds %v, %v", left, err)
+	}
+}
+
+// crowded is a machine on which somebody else listens on a port a moment before us, unless the system
+// gives us the port.
+type crowded struct {
+	transport.Transport
+	t *testing.T
+}
+
+func (c crowded) Listen(ctx context.Context, addr string) (net.Listener, error) {
+	if _, port, _ := net.SplitHostPort(addr); port != "0" {
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			c.t.Cleanup(func() { l.Close() })
+		}
+	}
+	return c.Transport.Listen(ctx, addr)
+}
+
+// TestDemoPorts holds that nobody else can take a port between its choice and its use.
+func TestDemoPorts(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), demoName)
+	if err := os.WriteFile(file, []byte("a video"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tcp, err := transport.Builtin().New(transport.TCP.Name, transport.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr lockedBuffer
+	servers, err := startDemoServers(t.Context(), file, 1, crowded{tcp, t}, &stdout, &stderr)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	servers.stop()
+	if n := strings.Count(stdout.String(), "Status: alive"); n != len(demoLimits) {
+		t.Errorf("%d servers are alive:\n%s%s", n, stdout.String(), stderr.String())
 	}
 }
