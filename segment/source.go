@@ -86,6 +86,9 @@ func (s *Source) Again() (*Source, error) {
 // Name returns the base name of the file.
 func (s *Source) Name() string { return filepath.Base(s.path) }
 
+// Path returns the path that the source was opened with.
+func (s *Source) Path() string { return s.path }
+
 // Manifest returns the hash tree of the file.
 func (s *Source) Manifest() *Manifest { return s.manifest }
 

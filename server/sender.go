@@ -328,7 +328,7 @@ func (t *sender) writeFile(off int64, n int) error {
 	if err == nil && sent < int64(n) {
 		// The promised bytes do not exist any more: only cutting the
 		// connection tells the client.
-		t.changed(segment.ErrChanged)
+		t.changed(t.shrunk())
 		return segment.ErrChanged
 	}
 	if err != nil {
@@ -347,13 +347,16 @@ func (t *sender) writeCopied(off int64, n int) error {
 	t.body = slices.Grow(t.body, n)[:head+n]
 	switch got, err := t.file.ReadAt(t.body[head:], off); {
 	case got < n && err == io.EOF:
-		return t.stopChanged(segment.ErrChanged)
+		return t.stopChanged(t.shrunk())
 	case got < n:
 		return err
 	}
 	_, err := t.conn.Write(t.body)
 	return err
 }
+
+// shrunk is the error of a file that has not the bytes any more that it had.
+func (t *sender) shrunk() error { return fmt.Errorf("%s: %w", t.source.Path(), segment.ErrChanged) }
 
 // stopChanged ends the connection because of what err tells of the file.
 func (t *sender) stopChanged(err error) error {

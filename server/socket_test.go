@@ -299,7 +299,9 @@ func TestTruncatedUnderSendfile(t *testing.T) {
 	if errors.Is(end, os.ErrDeadlineExceeded) {
 		t.Error("left to wait")
 	}
-	r.await(func() bool { return r.stderr.count("it refuses clients") == 1 })
+	r.await(func() bool {
+		return r.stderr.count(path+": the file has changed since it was hashed; it refuses clients") == 1
+	})
 	again := dialTCP(t, ports[0])
 	again.write(wire.Append(preface(), wire.Hello{}))
 	if err := again.r.Preface(); err != nil {
