@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -45,18 +46,29 @@ func parseCommand(line string, servers int) (c command, ok bool) {
 	return command{}, true
 }
 
+// help is what anything else is answered with.
+func help(servers int) string {
+	if servers == 1 {
+		return "commands: E1 shuts the server down, S1 starts it again, Q ends the program"
+	}
+	return fmt.Sprintf("commands: E1…E%d shut a server down, S1…S%[1]d start it again, Q ends the program", servers)
+}
+
 // consoleLine bounds a line: what is longer is no command.
 const consoleLine = 4 << 10
 
-// readConsole sends the commands typed on r to out until the end of input,
-// which is no command. It cannot be called back from a blocked read of a
-// terminal: it ends with the process then.
+// readConsole sends the commands typed on r to out. It cannot be called back from a
+// blocked read of a terminal: it ends with the process then.
+//
+// The end of input is no command, and need not be the last word: after Ctrl-D a
+// terminal goes on, and a named pipe when somebody opens it again. A terminal says
+// EIO to a program in the background, which may come to the front again.
 func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- command) {
 	lines := bufio.NewReaderSize(r, consoleLine)
 	for {
 		line, prefix, err := lines.ReadLine()
-		if errors.Is(err, syscall.EIO) && pause(ctx) {
-			continue // in the background of a terminal: it may come to the front again
+		if (err == io.EOF || errors.Is(err, syscall.EIO)) && pause(ctx) {
+			continue
 		}
 		if err != nil {
 			return
@@ -79,10 +91,13 @@ func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- comma
 	}
 }
 
-// pause waits a second, and reports whether ctx lives on.
+// lookAgain is how often input that has ended is looked at.
+const lookAgain = 250 * time.Millisecond
+
+// pause waits before input is looked at again, and reports whether ctx lives on.
 func pause(ctx context.Context) bool {
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(lookAgain):
 		return true
 	case <-ctx.Done():
 		return false

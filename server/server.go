@@ -199,7 +199,7 @@ func (h *host) run(ctx context.Context, commands <-chan command) error {
 
 func (h *host) obey(ctx context.Context, c command) {
 	if c.verb == verbUnknown {
-		fmt.Fprintf(h.env.Stderr, "commands: E1…E%d shut a server down, S1…S%[1]d start it again, Q ends the program\n", len(h.slots))
+		fmt.Fprintln(h.env.Stderr, help(len(h.slots)))
 		return
 	}
 	s := h.slots[c.server-1]

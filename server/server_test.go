@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,6 +167,53 @@ func TestConsole(t *testing.T) {
 		default:
 		}
 		r.stop()
+	})
+}
+
+// inPieces is an input that comes in pieces: an error ends it for now.
+type inPieces []any
+
+func (p *inPieces) Read(b []byte) (int, error) {
+	if len(*p) == 0 {
+		return 0, io.EOF
+	}
+	next := (*p)[0]
+	*p = (*p)[1:]
+	if err, ok := next.(error); ok {
+		return 0, err
+	}
+	return copy(b, next.(string)), nil
+}
+
+// Ctrl-D does not cost the console of a terminal, nor `echo E1 >pipe` that of a named pipe: what comes
+// later is heeded, too.
+func TestInputGoesOn(t *testing.T) {
+	path, _ := newFile(t, 10)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // if Q is not heeded
+		defer cancel()
+		stdin := &inPieces{"E1\n", io.EOF, io.EOF, "E2", io.EOF, "\n", syscall.EIO, "S", "1\nx", "y\n", io.EOF, "Q\n"}
+		var stdout, stderr output
+		if err := Run(ctx, config(path, 2), Env{Stdin: stdin, Stdout: &stdout, Stderr: &stderr, Transport: &memory{}}); err != nil {
+			t.Error(err)
+		}
+		if ctx.Err() != nil {
+			t.Error("Q did not end it")
+		}
+		want := "Server 1 (port 9001): shut down\nServer 2 (port 9002): shut down\nServer 1 (port 9001): started\n" + help(2) + "\n"
+		if got := stderr.String(); !sameLines(got, want) {
+			t.Errorf("stderr %q, want %q", got, want)
+		}
+	})
+}
+
+func TestHelpOfOne(t *testing.T) {
+	inBubble(t, 5, nil, func(t *testing.T, _ *memory, r *running, _ []byte) {
+		r.enter("E2\n")
+		synctest.Wait()
+		if got := r.stderr.String(); got != "commands: E1 shuts the server down, S1 starts it again, Q ends the program\n" {
+			t.Errorf("stderr %q", got)
+		}
 	})
 }
 
