@@ -519,6 +519,46 @@ func TestCommandsWhileHashing(t *testing.T) {
 	}
 }
 
+// A server with a copy of its own does not wait for those of the others; the first block does.
+func TestHashedOneByOne(t *testing.T) {
+	path, _ := newFile(t, 10)
+	source, err := segment.OpenSource(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cfg := config(path, 2)
+		cfg.Files[1] = path + "2"
+		var stdout, stderr output
+		m := &memory{}
+		h, err := newHost(cfg, Env{Stdout: &stdout, Stderr: &stderr, Transport: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- h.run(ctx, nil) }()
+		h.hashed <- hashed{path: path, source: source}
+		synctest.Wait()
+		c := m.client(t, 9001)
+		c.greet(wire.Hello{})
+		c.Close()
+		if _, err := m.dial(9002); err == nil || stdout.String() != "" {
+			t.Errorf("server 2 answers (%v), or a block came: %q", err, stdout.String())
+		}
+		h.hashed <- hashed{path: path + "2", err: errors.New("input/output error")}
+		synctest.Wait()
+		if got := stdout.String(); got != block(true, false) {
+			t.Errorf("status\n%s", got)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		h.close()
+	})
+}
+
 // Q ends a server whose files are still being hashed, too.
 func TestQuitWhileHashing(t *testing.T) {
 	path, _ := newFile(t, 0)
