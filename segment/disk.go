@@ -45,6 +45,9 @@ func (system) rename(from, to string) error { return os.Rename(from, to) }
 
 func (system) remove(path string) error { return os.Remove(path) }
 
+// errNoFolder says that a file has the name that a folder is to have.
+var errNoFolder = errors.New("there is a file of this name, want a folder")
+
 // MakeDir makes a folder and those above it, if they are missing, so that they last: the name of
 // a new folder stands in the one above. The error is a *DiskError.
 func MakeDir(dir string) error { return makeDir(system{}, dir) }
@@ -60,8 +63,11 @@ func makeDir(on disk, dir string) error {
 		}
 	}
 	err := os.Mkdir(dir, 0o777)
-	if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() {
+	if info, statErr := os.Stat(dir); statErr == nil {
 		err = nil // somebody else was faster
+		if !info.IsDir() {
+			err = errNoFolder
+		}
 	}
 	if err != nil {
 		return diskError("create", dir, err)

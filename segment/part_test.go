@@ -764,8 +764,8 @@ func TestMakeDirLasts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"file", filepath.Join("file", "below")} {
-		if err := MakeDir(filepath.Join(top, dir)); !errors.As(err, &e) {
-			t.Errorf("%s: %v, want a *DiskError", dir, err)
+		if err := MakeDir(filepath.Join(top, dir)); !errors.As(err, &e) || !errors.Is(err, errNoFolder) {
+			t.Errorf("%s: %v, want %v", dir, err, errNoFolder)
 		}
 	}
 }
