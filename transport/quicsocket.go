@@ -38,7 +38,7 @@ func (t *quicTransport) listenOn(ctx context.Context, addr string) (*quicSocket,
 		return s, nil
 	}
 	var lc net.ListenConfig
-	pc, err := lc.ListenPacket(ctx, "udp", addr)
+	pc, err := lc.ListenPacket(ctx, family("udp", addr), addr)
 	if err != nil {
 		return nil, err
 	}

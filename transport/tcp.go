@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -68,11 +69,19 @@ func (g *gathering) WriteTo(w io.Writer) (int64, error) {
 
 func (tcp) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	l, err := lc.Listen(ctx, "tcp", addr)
+	l, err := lc.Listen(ctx, family("tcp", addr), addr)
 	if err != nil {
 		return nil, err
 	}
 	return tcpListener{l}, nil
+}
+
+// family is the network to listen on: who says 0.0.0.0 means IPv4 alone, where Go would take all addresses.
+func family(network, addr string) string {
+	if to, err := netip.ParseAddrPort(addr); err == nil && to.Addr().Is4() {
+		return network + "4"
+	}
+	return network
 }
 
 // tcpListener tunes what it accepts.
