@@ -28,22 +28,22 @@ type command struct {
 	server int // from 1; of stop and start
 }
 
-// parseCommand reads a line, in any letter case. ok is false for an empty line.
-func parseCommand(line string, servers int) (c command, ok bool) {
+// parseCommand reads a line, in any letter case.
+func parseCommand(line string, servers int) command {
 	word := strings.TrimSpace(line)
-	if word == "" {
-		return command{}, false
-	}
-	if word == "Q" || word == "q" {
-		return command{verb: verbQuit}, true
+	switch word {
+	case "":
+		return command{}
+	case "Q", "q":
+		return command{verb: verbQuit}
 	}
 	// Not by strings.ToUpper, for which "ſ" is an S too.
 	verbs := map[byte]verb{'E': verbStop, 'e': verbStop, 'S': verbStart, 's': verbStart}
 	n, err := strconv.ParseUint(strings.TrimSpace(word[1:]), 10, 31)
 	if v := verbs[word[0]]; v != verbUnknown && err == nil && n >= 1 && int(n) <= servers {
-		return command{verb: v, server: int(n)}, true
+		return command{verb: v, server: int(n)}
 	}
-	return command{}, true
+	return command{}
 }
 
 // help is what anything else is answered with.
@@ -73,15 +73,10 @@ func readConsole(ctx context.Context, r io.Reader, servers int, out chan<- comma
 		if err != nil {
 			return
 		}
+		c := parseCommand(string(line), servers)
 		for more := prefix; more && err == nil; {
-			_, more, err = lines.ReadLine()
-		}
-		c, ok := parseCommand(string(line), servers)
-		if !ok && !prefix {
-			continue
-		}
-		if prefix { // and line has been overwritten
 			c = command{}
+			_, more, err = lines.ReadLine()
 		}
 		select {
 		case out <- c:
