@@ -36,7 +36,7 @@ const (
 // runDemo makes a video, serves it four times at unequal speed, downloads it
 // with the ordinary client, and shuts a server down midway.
 func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
-	folder, err := os.MkdirTemp("", "braid-demo-")
+	folder, err := demoFolder()
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,20 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
 		return errDemoInterrupted{} // there is nothing for the client's -r to go on from
 	}
 	return err
+}
+
+// demoFolder makes the folder of the demo among the temporary files, or here where there is no place
+// for those.
+func demoFolder() (string, error) {
+	folder, err := os.MkdirTemp("", "braid-demo-")
+	if err == nil {
+		return folder, nil
+	}
+	folder, here := os.MkdirTemp(".", "braid-demo-")
+	if here != nil {
+		return "", fmt.Errorf("the demo finds no folder that it may write to (TMPDIR sets one): %w", err)
+	}
+	return folder, nil
 }
 
 // errDemoInterrupted is the end of a demo by Ctrl-C.

@@ -86,3 +86,35 @@ func TestDemoPorts(t *testing.T) {
 		t.Errorf("%d servers are alive:\n%s%s", n, stdout.String(), stderr.String())
 	}
 }
+
+// TestDemoFolder is among the temporary files, else here, else told of.
+func TestDemoFolder(t *testing.T) {
+	there, here := t.TempDir(), t.TempDir()
+	t.Chdir(here)
+	nowhere := filepath.Join(there, "missing")
+	for _, test := range []struct{ temporary, want string }{{there, there}, {nowhere, "."}} {
+		setTempDir(t, test.temporary)
+		folder, err := demoFolder()
+		if err != nil || filepath.Dir(folder) != test.want {
+			t.Errorf("with %s: %q, %v, want one in %s", test.temporary, folder, err, test.want)
+		}
+	}
+	gone := filepath.Join(there, "gone")
+	if err := os.Mkdir(gone, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(gone)
+	if err := os.Remove(gone); err != nil {
+		return // Windows keeps a folder that is somebody's current one
+	}
+	if _, err := demoFolder(); err == nil || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("with no folder at all: %v, want one that names TMPDIR", err)
+	}
+}
+
+// setTempDir has temporary files be made in dir.
+func setTempDir(t *testing.T, dir string) {
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, dir)
+	}
+}

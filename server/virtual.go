@@ -118,7 +118,7 @@ func (v *virtual) refuseBusy(ctx context.Context, conn net.Conn, refusing chan s
 		defer func() { <-refusing }()
 		defer conn.Close()
 		defer context.AfterFunc(ctx, func() { abort(conn) })()
-		refuse(conn, wire.Busy, fmt.Sprintf("it holds %d connections, as many as it may", v.maxConns))
+		refuse(conn, wire.Busy, fmt.Sprintf("%d connections, as many as it may have", v.maxConns))
 	})
 }
 
