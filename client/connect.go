@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -170,6 +171,9 @@ func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, er
 	s.tried, s.refusal = true, nil
 	if isRefusal(err) {
 		s.refusal = err
+	}
+	if isAny(err, cutErrors) {
+		err = io.EOF // a proxy with nobody behind it closes or cuts as it happens: that is told once
 	}
 	d.ballot.fail(s.index)
 	word := refused

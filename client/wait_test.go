@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -248,6 +249,22 @@ func TestAllSilentForGood(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestClosedOrCut has a port that accepts and ends each connection, one way or the other: that is one event.
+func TestClosedOrCut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var n atomic.Int64
+		w.script(1, 0, 10*time.Millisecond, func(c net.Conn) {
+			if n.Add(1)%2 == 0 {
+				c.(*memConn).SetLinger(0)
+			}
+		})
+		w.download(1, waitFor(5*time.Second)).noServer("it closed the connection").told("refused", 1)
+		if n.Load() < 4 {
+			t.Errorf("dialled %d times", n.Load())
+		}
+	})
 }
 
 // TestSilentSocket has a server that takes the connection, and no more.
