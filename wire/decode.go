@@ -40,11 +40,11 @@ func boundOf(t Type) (bound, bool) {
 	case TypeHello:
 		return bound{Client, 12, 12}, true
 	case TypeWelcome:
-		return bound{Server, 49, 48 + maxName}, true
+		return bound{Server, welcomeHeaderLen + 1, welcomeHeaderLen + maxName}, true
 	case TypeGetManifest:
 		return bound{Client, 0, 0}, true
 	case TypeManifest:
-		return bound{Server, 8 + 32, 8 + MaxManifest}, true
+		return bound{Server, manifestHeaderLen + valueLen, manifestHeaderLen + MaxManifest}, true
 	case TypeRequest:
 		return bound{Client, 20, 20}, true
 	case TypeCancel:
@@ -77,7 +77,8 @@ func checkHeader(h [headerLen]byte, from Side) (Type, int, error) {
 }
 
 // decode reads a body whose length has been checked; of Data only the first
-// dataHeaderLen bytes, n being the length of the whole body.
+// dataHeaderLen bytes, n being the length of the whole body. Fields are at the
+// offsets that section 3 gives.
 func decode(t Type, b []byte, n int) (Message, error) {
 	switch t {
 	case TypeHello:
@@ -124,40 +125,44 @@ func decodeHello(b []byte) (Message, error) {
 }
 
 func decodeWelcome(b []byte) (Message, error) {
-	size := binary.BigEndian.Uint64(b)
+	head, name := b[:welcomeHeaderLen], b[welcomeHeaderLen:]
+	size := binary.BigEndian.Uint64(head)
 	if size > maxOffset {
 		return nil, broken("a file of %d bytes", size)
 	}
-	m := Welcome{Layout: segment.Layout{Size: int64(size), SegmentSize: int64(binary.BigEndian.Uint32(b[40:]))}, Root: segment.Root(b[8:40])}
+	m := Welcome{
+		Layout: segment.Layout{Size: int64(size), SegmentSize: int64(binary.BigEndian.Uint32(head[40:]))},
+		Root:   segment.Root(head[8:40]),
+	}
 	if err := m.Layout.Check(); err != nil {
 		return nil, broken("%v", err)
 	}
-	flags, n := binary.BigEndian.Uint16(b[44:]), int(binary.BigEndian.Uint16(b[46:]))
+	flags, n := binary.BigEndian.Uint16(head[44:]), int(binary.BigEndian.Uint16(head[46:]))
 	if flags&^(flagManifest|flagHardy) != 0 {
 		return nil, broken("WELCOME with flags %#x", flags)
 	}
-	if n != len(b)-48 {
-		return nil, broken("WELCOME with a name of %d bytes in place of %d", len(b)-48, n)
+	if n != len(name) {
+		return nil, broken("WELCOME with a name of %d bytes in place of %d", len(name), n)
 	}
-	if !utf8.Valid(b[48:]) {
+	if !utf8.Valid(name) {
 		return nil, broken("WELCOME with a name that is not UTF-8")
 	}
 	if want := segment.ManifestSize(m.Layout); flags&flagManifest != 0 && want > InlineManifest {
 		return nil, broken("WELCOME with a manifest of %d bytes behind it that nobody asked for", want)
 	}
-	m.Manifest, m.Hardy, m.Name = flags&flagManifest != 0, flags&flagHardy != 0, string(b[48:])
+	m.Manifest, m.Hardy, m.Name = flags&flagManifest != 0, flags&flagHardy != 0, string(name)
 	return m, nil
 }
 
 func decodeManifest(b []byte) (Message, error) {
-	off := binary.BigEndian.Uint64(b)
-	if off%32 != 0 || (len(b)-8)%32 != 0 {
-		return nil, broken("MANIFEST of %d bytes at %d, want multiples of 32", len(b)-8, off)
+	off, values := binary.BigEndian.Uint64(b), b[manifestHeaderLen:]
+	if off%valueLen != 0 || len(values)%valueLen != 0 {
+		return nil, broken("MANIFEST of %d bytes at %d, want multiples of %d", len(values), off, valueLen)
 	}
-	if off > maxManifestEnd-uint64(len(b)-8) {
-		return nil, broken("MANIFEST of %d bytes at %d, no manifest is as long", len(b)-8, off)
+	if off > maxManifestEnd-uint64(len(values)) {
+		return nil, broken("MANIFEST of %d bytes at %d, no manifest is as long", len(values), off)
 	}
-	return Manifest{Offset: int64(off), Values: b[8:]}, nil
+	return Manifest{Offset: int64(off), Values: values}, nil
 }
 
 func decodeRequest(b []byte) (Message, error) {

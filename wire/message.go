@@ -35,10 +35,14 @@ const (
 	maxParts       = 65535
 	maxOffset      = 1 << 44 // bytes: no file is larger (section 1)
 	maxSegments    = maxOffset / (4 << 20)
-	maxManifestEnd = maxSegments * 32 // bytes: no manifest is longer
+	maxManifestEnd = maxSegments * valueLen // bytes: no manifest is longer
 
-	headerLen     = 4  // bytes, of any message
-	dataHeaderLen = 12 // bytes of a DATA message's body before the file bytes
+	headerLen         = 4  // bytes, of any message
+	welcomeHeaderLen  = 48 // bytes of a WELCOME message's body before the name
+	manifestHeaderLen = 8  // bytes of a MANIFEST message's body before the values
+	dataHeaderLen     = 12 // bytes of a DATA message's body before the file bytes
+
+	valueLen = 32 // bytes of a chaining value, one a segment
 )
 
 // The flags of WELCOME (3.2).

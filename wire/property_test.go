@@ -115,7 +115,7 @@ func FuzzReader(f *testing.F) {
 		side := Side(server)
 		r := NewReader(bytes.NewReader(stream), side)
 		got, err := listen(r)
-		if most := 8 + MaxManifest; cap(r.body) > most {
+		if most := manifestHeaderLen + MaxManifest; cap(r.body) > most {
 			t.Fatalf("a buffer of %d bytes", cap(r.body))
 		}
 		again := encode(got)
