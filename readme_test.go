@@ -173,7 +173,7 @@ func TestReadmeExitCodes(t *testing.T) {
 // Every field that the reports have is in the README.
 func TestReadmeJSON(t *testing.T) {
 	var lines bytes.Buffer
-	download, err := report.NewClient("json", &lines)
+	download, err := report.NewDownloadWriter("json", &lines)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestReadmeJSON(t *testing.T) {
 	if err := download.Result(report.Result{Servers: make([]report.Server, 1)}); err != nil {
 		t.Fatal(err)
 	}
-	status, err := report.NewServer("json", &lines)
+	status, err := report.NewStatusWriter("json", &lines)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func newDownload(cfg Config, env Env, screen *report.Screen) (*download, error) 
 		d.tell.Tee(func(line string) { d.view.history.Event(time.Since(d.view.begun), line) })
 	}
 	var err error
-	if d.view.out, err = report.NewClient(cfg.Report, d.screen.Stdout()); err != nil {
+	if d.view.out, err = report.NewDownloadWriter(cfg.Report, d.screen.Stdout()); err != nil {
 		return nil, err
 	}
 	var want *segment.Root

@@ -9,7 +9,7 @@ import (
 
 // view is what the reports need to remember.
 type view struct {
-	out      *report.Client
+	out      *report.DownloadWriter
 	begun    time.Time // of the run
 	block    time.Time // of the last metric block
 	then     int64     // bytes in hand then

@@ -11,13 +11,13 @@ import (
 // The field names and their units are documented in the README.
 func TestJSON(t *testing.T) {
 	var w writes
-	c := newClient(t, "json", &w)
-	c.Progress(sampleProgress)
-	c.Progress(Progress{Left: -1})
-	if err := c.Result(sampleResult); err != nil {
+	d := newDownloadWriter(t, "json", &w)
+	d.Progress(sampleProgress)
+	d.Progress(Progress{Left: -1})
+	if err := d.Result(sampleResult); err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, "json", &w)
+	s := newStatusWriter(t, "json", &w)
 	s.Status(sampleServers)
 	s.Status(nil)
 	compare(t, w.all, []string{

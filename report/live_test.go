@@ -133,7 +133,7 @@ func TestScreenOnOneTerminal(t *testing.T) {
 		m := newScreenModel(t, columns, 4+random.IntN(40))
 		live := NewLive(m, m.terminal(), true)
 		s := newScreen(t, m, live)
-		c := newClient(t, "text", s.Stdout())
+		d := newDownloadWriter(t, "text", s.Stdout())
 		events := s.Events()
 		var plain []string // what there is without the area
 		p := Progress{Size: 1e9, Left: -1, Servers: servers(1 + random.IntN(20))}
@@ -144,7 +144,7 @@ func TestScreenOnOneTerminal(t *testing.T) {
 		for range 100 {
 			switch random.IntN(4) {
 			case 0:
-				c.Progress(Progress{Bytes: p.Bytes})
+				d.Progress(Progress{Bytes: p.Bytes})
 				plain = append(plain, strings.TrimSuffix(string(textProgress(Progress{Bytes: p.Bytes})), "\n"))
 			case 1:
 				events.Printf("server %d: lost", p.Bytes)

@@ -55,42 +55,42 @@ type VirtualServer struct {
 	BytesSent   int64 // since the program started
 }
 
-// Client writes the client's reports to stdout, in one format.
+// DownloadWriter writes the client's reports to stdout, in one format.
 // Its methods may be called from several goroutines.
-type Client struct {
+type DownloadWriter struct {
 	sink
 	progress func(Progress) []byte
 	result   func(Result) []byte
 }
 
-// NewClient returns a Client that writes to w. The format is "text", "json" or
+// NewDownloadWriter returns a DownloadWriter to w. The format is "text", "json" or
 // "none"; another one is an error that names these. The caller keeps w.
-func NewClient(format string, w io.Writer) (*Client, error) {
-	c := &Client{sink: sink{w: w}}
+func NewDownloadWriter(format string, w io.Writer) (*DownloadWriter, error) {
+	d := &DownloadWriter{sink: sink{w: w}}
 	switch format {
 	case "text":
-		c.progress, c.result = textProgress, textResult
+		d.progress, d.result = textProgress, textResult
 	case "json":
-		c.progress, c.result = jsonProgress, jsonResult
+		d.progress, d.result = jsonProgress, jsonResult
 	case "none":
-		c.progress = func(Progress) []byte { return nil }
-		c.result = func(Result) []byte { return nil }
+		d.progress = func(Progress) []byte { return nil }
+		d.result = func(Result) []byte { return nil }
 	default:
 		return nil, errFormat(format)
 	}
-	return c, nil
+	return d, nil
 }
 
 // Progress writes one block. After a write has failed, nothing more is
 // written; Err and Result return that error.
-func (c *Client) Progress(p Progress) { c.write(c.progress(p)) }
+func (d *DownloadWriter) Progress(p Progress) { d.write(d.progress(p)) }
 
 // Result writes the last line. It returns the first error that any write of
-// this Client met: a download is no worse for a stdout that was closed, so the
+// this writer met: a download is no worse for a stdout that was closed, so the
 // caller decides what that is worth.
-func (c *Client) Result(r Result) error {
-	c.write(c.result(r))
-	return c.Err()
+func (d *DownloadWriter) Result(r Result) error {
+	d.write(d.result(r))
+	return d.Err()
 }
 
 // StatusWriter writes the server's status blocks to stdout, in one format.
@@ -100,9 +100,9 @@ type StatusWriter struct {
 	status func([]VirtualServer) []byte
 }
 
-// NewServer returns a StatusWriter that writes to w, with the formats and
-// errors of NewClient.
-func NewServer(format string, w io.Writer) (*StatusWriter, error) {
+// NewStatusWriter returns a StatusWriter to w, with the formats and
+// errors of NewDownloadWriter.
+func NewStatusWriter(format string, w io.Writer) (*StatusWriter, error) {
 	s := &StatusWriter{sink: sink{w: w}}
 	switch format {
 	case "text":

@@ -33,18 +33,18 @@ func (w *writes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func newClient(t *testing.T, format string, w io.Writer) *Client {
+func newDownloadWriter(t *testing.T, format string, w io.Writer) *DownloadWriter {
 	t.Helper()
-	c, err := NewClient(format, w)
+	d, err := NewDownloadWriter(format, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return d
 }
 
-func newServer(t *testing.T, format string, w io.Writer) *StatusWriter {
+func newStatusWriter(t *testing.T, format string, w io.Writer) *StatusWriter {
 	t.Helper()
-	s, err := NewServer(format, w)
+	s, err := NewStatusWriter(format, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +75,14 @@ func TestText(t *testing.T) {
 		{Number: 1, Speed: math.NaN()}, {Number: 2, Speed: math.Inf(1)}, {Number: 3, Speed: -4000}, {Number: 4, Speed: 1e15}, {Number: 5, Speed: 49},
 	}, Speed: math.Inf(-1)}
 	var w writes
-	c := newClient(t, "text", &w)
-	c.Progress(sampleProgress)
-	c.Progress(Progress{})
-	c.Progress(speeds)
-	if err := c.Result(sampleResult); err != nil {
+	d := newDownloadWriter(t, "text", &w)
+	d.Progress(sampleProgress)
+	d.Progress(Progress{})
+	d.Progress(speeds)
+	if err := d.Result(sampleResult); err != nil {
 		t.Fatal(err)
 	}
-	newServer(t, "text", &w).Status(sampleServers)
+	newStatusWriter(t, "text", &w).Status(sampleServers)
 	want := []string{
 		"Server 1: 3000000/8000000, download speed: 2000.0kb/s\n" +
 			"Server 2: 456789/8000000, download speed: 304.5kb/s\n" +
@@ -105,7 +105,7 @@ func TestText(t *testing.T) {
 func TestTextPath(t *testing.T) {
 	var w writes
 	path := strings.Repeat("long/", 200) + "a\n\x1b[2J\u202eb"
-	if err := newClient(t, "text", &w).Result(Result{Path: path, BLAKE3: digest}); err != nil {
+	if err := newDownloadWriter(t, "text", &w).Result(Result{Path: path, BLAKE3: digest}); err != nil {
 		t.Fatal(err)
 	}
 	compare(t, w.all, []string{"Saved " + strings.Repeat("long/", 200) + "a??[2J?b: 0 bytes, blake3 " + digest + ", 0.00s, 0.0kb/s\n"})
@@ -113,19 +113,19 @@ func TestTextPath(t *testing.T) {
 
 func TestNoneWritesNothing(t *testing.T) {
 	var w writes
-	c := newClient(t, "none", &w)
-	c.Progress(sampleProgress)
-	if err := c.Result(sampleResult); err != nil {
+	d := newDownloadWriter(t, "none", &w)
+	d.Progress(sampleProgress)
+	if err := d.Result(sampleResult); err != nil {
 		t.Fatal(err)
 	}
-	newServer(t, "none", &w).Status(sampleServers)
+	newStatusWriter(t, "none", &w).Status(sampleServers)
 	compare(t, w.all, nil)
 }
 
 func TestUnknownFormat(t *testing.T) {
-	_, errClient := NewClient("xml", io.Discard)
-	_, errServer := NewServer("xml", io.Discard)
-	for _, err := range []error{errClient, errServer} {
+	_, errDownload := NewDownloadWriter("xml", io.Discard)
+	_, errStatus := NewStatusWriter("xml", io.Discard)
+	for _, err := range []error{errDownload, errStatus} {
 		if err == nil || !strings.Contains(err.Error(), `"xml"`) || !strings.Contains(err.Error(), "text, json or none") {
 			t.Errorf("got error %v", err)
 		}
@@ -135,18 +135,18 @@ func TestUnknownFormat(t *testing.T) {
 // A stdout that was closed is remembered and not written to again.
 func TestClosedStdout(t *testing.T) {
 	w := &writes{limit: 2}
-	c := newClient(t, "text", w)
-	c.Progress(Progress{})
-	if err := c.Err(); err != nil {
+	d := newDownloadWriter(t, "text", w)
+	d.Progress(Progress{})
+	if err := d.Err(); err != nil {
 		t.Fatal(err)
 	}
-	c.Progress(Progress{})
-	if err := c.Err(); !errors.Is(err, errGone) {
+	d.Progress(Progress{})
+	if err := d.Err(); !errors.Is(err, errGone) {
 		t.Fatalf("got %v after a failed write", err)
 	}
 	w.limit = 0 // would take writes again
-	c.Progress(Progress{})
-	if err := c.Result(sampleResult); !errors.Is(err, errGone) {
+	d.Progress(Progress{})
+	if err := d.Result(sampleResult); !errors.Is(err, errGone) {
 		t.Errorf("Result returned %v", err)
 	}
 	if len(w.all) != 1 {
@@ -159,7 +159,7 @@ type shortWriter struct{}
 func (shortWriter) Write(p []byte) (int, error) { return len(p) - 1, nil }
 
 func TestShortWrite(t *testing.T) {
-	s := newServer(t, "json", shortWriter{})
+	s := newStatusWriter(t, "json", shortWriter{})
 	s.Status(sampleServers)
 	if err := s.Err(); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("got %v", err)
@@ -183,13 +183,13 @@ func compare(t *testing.T, got, want []string) {
 // Blocks of several goroutines stay whole.
 func TestReportersConcurrently(t *testing.T) {
 	var w bytes.Buffer // not safe by itself: -race tells if the lock is missing
-	c := newClient(t, "text", &w)
+	d := newDownloadWriter(t, "text", &w)
 	block := string(textProgress(sampleProgress))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 50 {
-				c.Progress(sampleProgress)
+				d.Progress(sampleProgress)
 			}
 		})
 	}

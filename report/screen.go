@@ -57,7 +57,7 @@ func onePlace(a, b io.Writer) bool {
 	return errF == nil && errG == nil && os.SameFile(infoF, infoG)
 }
 
-// Stdout is the writer for the reports of NewClient: each Write should be whole
+// Stdout is the writer for the reports of NewDownloadWriter: each Write should be whole
 // lines. It returns the first error of stdout that has been met, which before
 // Finish may be that of an earlier Write.
 func (s *Screen) Stdout() io.Writer { return blocks{s} }

@@ -40,7 +40,7 @@ func TestEventsAreOneCleanLine(t *testing.T) {
 func TestScreenConcurrently(t *testing.T) {
 	m := newScreenModel(t, 100, 30) // not safe by itself: -race tells if the lock is missing
 	s := newScreen(t, m, NewLive(m, m.terminal(), true))
-	c := newClient(t, "text", s.Stdout())
+	d := newDownloadWriter(t, "text", s.Stdout())
 	events := s.Events()
 	const goroutines, rounds = 6, 50
 	var wg sync.WaitGroup
@@ -49,7 +49,7 @@ func TestScreenConcurrently(t *testing.T) {
 			for i := range rounds {
 				switch g % 3 {
 				case 0:
-					c.Progress(sampleProgress)
+					d.Progress(sampleProgress)
 				case 1:
 					events.Printf("event %d", i)
 				case 2:
@@ -79,9 +79,9 @@ func TestScreenConcurrently(t *testing.T) {
 func TestScreenStdoutGone(t *testing.T) {
 	var stderr writes
 	s := newScreen(t, &writes{limit: 1}, NewLive(&stderr, window(80, 24), true))
-	c := newClient(t, "text", s.Stdout())
-	c.Progress(sampleProgress)
-	if err := c.Err(); !errors.Is(err, errGone) {
+	d := newDownloadWriter(t, "text", s.Stdout())
+	d.Progress(sampleProgress)
+	if err := d.Err(); !errors.Is(err, errGone) {
 		t.Errorf("got %v", err)
 	}
 	s.Draw(sampleProgress)
@@ -124,10 +124,10 @@ func TestScreenStdoutNotRead(t *testing.T) {
 		var stdout, stderr writes
 		l := &late{open: make(chan struct{}), w: &stdout}
 		s := NewScreen(l, NewLive(&stderr, Terminal{}, false))
-		c, events := newClient(t, "text", s.Stdout()), s.Events()
+		d, events := newDownloadWriter(t, "text", s.Stdout()), s.Events()
 		var told []string
 		for i := range 500 {
-			c.Progress(Progress{Bytes: int64(i)})
+			d.Progress(Progress{Bytes: int64(i)})
 			events.Printf("event %d", i)
 			s.Draw(sampleProgress)
 			told = append(told, fmt.Sprintf("event %d\n", i))
@@ -137,8 +137,8 @@ func TestScreenStdoutNotRead(t *testing.T) {
 
 		time.AfterFunc(time.Hour, func() { close(l.open) })
 		s.Finish(t.Context())
-		c.Progress(Progress{Bytes: 999})
-		if err := c.Result(sampleResult); err != nil {
+		d.Progress(Progress{Bytes: 999})
+		if err := d.Result(sampleResult); err != nil {
 			t.Error(err)
 		}
 		s.Close(t.Context())
@@ -163,10 +163,10 @@ func TestScreenHalted(t *testing.T) {
 		l := &late{open: make(chan struct{}), w: m}
 		live := NewLive(l, m.terminal(), true)
 		s := NewScreen(l, live)
-		c, events := newClient(t, "text", s.Stdout()), s.Events()
+		d, events := newDownloadWriter(t, "text", s.Stdout()), s.Events()
 		for i := range 500 {
 			s.Draw(sampleProgress)
-			c.Progress(Progress{Bytes: int64(i)})
+			d.Progress(Progress{Bytes: int64(i)})
 			events.Printf("event %d", i)
 		}
 		time.Sleep(time.Hour)
@@ -206,7 +206,7 @@ func TestScreenInterrupted(t *testing.T) {
 		begun := time.Now()
 		s.Draw(sampleProgress)
 		s.Finish(ctx)
-		newClient(t, "text", s.Stdout()).Progress(sampleProgress)
+		newDownloadWriter(t, "text", s.Stdout()).Progress(sampleProgress)
 		s.Events().Printf("event")
 		s.Close(ctx)
 		if took := time.Since(begun); took < time.Hour || took > time.Hour+2*goodbye {

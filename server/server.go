@@ -107,7 +107,7 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 
 // newHost returns a host whose servers wait for their files to be hashed.
 func newHost(cfg Config, env Env) (*host, error) {
-	status, err := report.NewServer(cfg.Report, env.Stdout)
+	status, err := report.NewStatusWriter(cfg.Report, env.Stdout)
 	if err != nil {
 		return nil, err
 	}
