@@ -53,7 +53,7 @@ func (b *Balancer) noteGhost(l *lane, r *request, keep int) {
 // beyondReach estimates how many of the bytes that a lane owes no cancel stops: its server has
 // given them to the network already, or will have before a cancel reaches it.
 func (b *Balancer) beyondReach(l *lane) int64 {
-	reach := b.rate(l) * (l.rtt + lead).Seconds()
+	reach := b.rate(l) * (l.rtt + lookAhead).Seconds()
 	switch {
 	case !l.meter.known():
 		reach = max(reach, b.slowStart(l))

@@ -7,10 +7,10 @@ import (
 
 // Tuned in the simulator; see docs/design-notes.md.
 const (
-	ahead     = 500 * time.Millisecond // work queued at a lane, at least
-	firstWork = 1 << 20                // bytes for a lane whose rate is unknown
-	crumb     = 32                     // a lane is asked for no less than this part of what it owes
-	leastRate = 64 << 10               // bytes/s that a lane is taken for before anything is known
+	queueAhead   = 500 * time.Millisecond // work queued at a lane, at least
+	firstWork    = 1 << 20                // bytes for a lane whose rate is unknown
+	leastAskPart = 32                     // a lane is asked for no less than one in so many parts of what it owes
+	leastRate    = 64 << 10               // bytes/s that a lane is taken for before anything is known
 
 	mostRequests = 512 // that wait on a lane; a server takes 1024 (docs/protocol.md)
 )
@@ -199,7 +199,7 @@ func (b *Balancer) fill(l *lane) {
 			return // Bound comes back to the lane
 		}
 		n := min(int64(short)/b.cfg.SegmentSize+1, b.fair(l), room)
-		if n*b.cfg.SegmentSize < l.owed/crumb || n <= 0 || !b.findWork() {
+		if n*b.cfg.SegmentSize < l.owed/leastAskPart || n <= 0 || !b.findWork() {
 			b.noteHunger(l)
 			return
 		}
@@ -235,7 +235,7 @@ func (b *Balancer) goal(l *lane) float64 {
 	if !l.meter.known() {
 		return min(firstWork, float64(b.left)/float64(max(len(b.lanes), b.cfg.Servers)))
 	}
-	g := l.meter.high() * max(4*l.rtt, ahead).Seconds()
+	g := l.meter.high() * max(4*l.rtt, queueAhead).Seconds()
 	if b.grows(l) {
 		g = max(2*g, firstWork)
 	}

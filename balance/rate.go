@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	slowHalf = 1.0  // seconds: half-life of the rate that is shown and planned with
-	fastHalf = 0.25 // seconds: half-life of the rate that shows growth and falls
-	enough   = 0.02 // seconds of data before a rate is believed
+	slowHalf   = 1.0  // seconds: half-life of the rate that is shown and planned with
+	fastHalf   = 0.25 // seconds: half-life of the rate that shows growth and falls
+	knownAfter = 0.02 // seconds of data before a rate is believed
 
 	heldUp  = 50 * time.Millisecond // a gap that may have held something up, at least
 	catchUp = 20 * time.Millisecond // in which all that comes then
@@ -93,7 +93,7 @@ func (m *meter) add(n int, now time.Time) {
 }
 
 // known reports whether there is a rate to speak of.
-func (m *meter) known() bool { return m.slow.secs >= enough }
+func (m *meter) known() bool { return m.slow.secs >= knownAfter }
 
 // quiet is how much longer than usual nothing has come, in seconds.
 func (m *meter) quiet(now time.Time) float64 {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-const bins = 5 // samples of a server's rate that are compared
+const comparedSamples = 5 // of a server's rate
 
 // reading is a counter's value at a time: bytes of one server and of all.
 type reading struct {
@@ -48,7 +48,7 @@ func (b *Balancer) received(s *server, n int) {
 	case s.mark.at.IsZero():
 		s.mark = now
 	case b.now.Sub(s.last().at) >= max(2*s.rtt(), 100*time.Millisecond):
-		if len(s.rates) == bins && !s.trial {
+		if len(s.rates) == comparedSamples && !s.trial {
 			s.mark = s.rates[0]
 			s.rates = slices.Delete(s.rates, 0, 1)
 		}

@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	leastSilence = 250 * time.Millisecond
-	leastProbe   = 120 * time.Millisecond
-	quickProbes  = 60 // probes before they become rarer
-	firstByte    = time.Second
-	readSize     = 64 << 10 // bytes that the caller may collect before it reports them
-	gaps         = 4        // usual gaps between bytes that make a silence
-	longestLook  = 500 * time.Millisecond
+	leastSilence    = 250 * time.Millisecond
+	leastProbePause = 120 * time.Millisecond
+	quickProbes     = 60 // probes before they become rarer
+	firstByteLimit  = time.Second
+	readSize        = 64 << 10               // bytes that the caller may collect before it reports them
+	silenceGaps     = 4                      // usual gaps between bytes that make a silence
+	lookPause       = 500 * time.Millisecond // between two looks at a lane that has work, at most
 )
 
 // timerHeap holds one entry a lane that has work: when to look whether it is
@@ -50,16 +50,16 @@ func (b *Balancer) deadline(l *lane) time.Time {
 	if l.busy.After(since) {
 		since = l.busy
 	}
-	limit := max(leastSilence, 4*l.rtt, gaps*l.gap)
+	limit := max(leastSilence, 4*l.rtt, silenceGaps*l.gap)
 	if r := l.meter.fast.value(0, fastHalf); r > 0 {
 		// What was under way at the best rate takes longer at this one.
 		limit = max(limit, seconds((l.meter.peak*l.rtt.Seconds()+readSize)/r))
 	}
 	switch {
 	case l.got == 0:
-		limit = max(firstByte, 4*l.rtt)
+		limit = max(firstByteLimit, 4*l.rtt)
 	case l.owed == 0:
-		limit = 4*limit + firstByte // all has come; the disk may be slow
+		limit = 4*limit + firstByteLimit // all has come; the disk may be slow
 	case l.busy.After(l.last):
 		limit += l.rtt
 	}
@@ -80,7 +80,7 @@ func (b *Balancer) listen() {
 		}
 		at := b.deadline(l)
 		if at.After(b.now) {
-			at = sooner(at, b.now.Add(longestLook)) // it may be due sooner by then
+			at = sooner(at, b.now.Add(lookPause)) // it may be due sooner by then
 		} else {
 			if !l.silent {
 				b.fallSilent(l)
@@ -104,7 +104,7 @@ func (b *Balancer) fallSilent(l *lane) {
 // probe orders a probe and returns when the next one is due. The pause is
 // short at first, so that a path that is well again is found quickly.
 func (b *Balancer) probe(l *lane) time.Time {
-	pause := max(leastProbe, 3*l.rtt)
+	pause := max(leastProbePause, 3*l.rtt)
 	if n := l.probes - quickProbes; n >= 0 {
 		pause = min(pause<<min(n+1, 8), 5*time.Second)
 	}

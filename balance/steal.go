@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	lead       = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
-	earliest   = 200 * time.Millisecond // as lead, where a cancel takes long to be of use
-	firstWait  = 50 * time.Millisecond  // after which a lane without a rate counts as slow
-	worthwhile = 0.005                  // seconds a take-over must gain
+	lookAhead     = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
+	mostLookAhead = 200 * time.Millisecond // at most, where a cancel takes long to be of use
+	firstWait     = 50 * time.Millisecond  // after which a lane without a rate counts as slow
+	leastSaving   = 0.005                  // seconds a take-over must gain
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -137,12 +137,12 @@ func (b *Balancer) endgame() (e endgame) {
 		if l.meter.known() || l.owed > 0 {
 			best = min(best, first)
 		}
-		if float64(b.due(l))/rate < max((l.rtt+lead).Seconds(), soon) {
+		if float64(b.due(l))/rate < max((l.rtt+lookAhead).Seconds(), soon) {
 			e.thieves = append(e.thieves, thief{l, first})
 		}
 	}
 	e.level = owed / sum
-	e.late = max(e.level, best*1.25+worthwhile)
+	e.late = max(e.level, best*1.25+leastSaving)
 	slices.SortStableFunc(e.thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
 	heap.Init(&e.victims)
 	return e
@@ -156,7 +156,7 @@ func (b *Balancer) soon() (longest float64) {
 			longest = max(longest, float64(b.beyondReach(l))/b.rate(l))
 		}
 	}
-	return min(longest, earliest.Seconds())
+	return min(longest, mostLookAhead.Seconds())
 }
 
 // mayHelp reports whether a lane may take work of others. One that has brought nothing yet,
@@ -236,7 +236,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 	sent := min(b.beyondReach(v.l), v.before)
 	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
 		n = b.solo(v, min(n, unsent))
-		if v.end-(start+float64(n)*seg/rate) < worthwhile {
+		if v.end-(start+float64(n)*seg/rate) < leastSaving {
 			return false
 		}
 		run := v.last(n)
@@ -267,7 +267,7 @@ func (b *Balancer) worthTwice(v *victim, t *lane, n int, done, level float64) bo
 	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
 		return false // too little is known to pay for a duplicate
 	}
-	if v.end*0.8-done < worthwhile {
+	if v.end*0.8-done < leastSaving {
 		return false
 	}
 	if b.undone <= len(b.servers) {

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	proof      = 64 << 10         // bytes by which a lane shows that it is better than a silent one
-	drainLimit = 3 * time.Second  // for what a retired lane still sends
-	openLimit  = 15 * time.Second // longer than the caller takes to connect and to be greeted
+	provingBytes = 64 << 10         // by which a lane shows that it is better than a silent one
+	drainLimit   = 3 * time.Second  // for what a retired lane still sends
+	openLimit    = 15 * time.Second // longer than the caller takes to connect and to be greeted
 )
 
 // streams sees to it, now and then, that each server has as many lanes as it
@@ -107,7 +107,7 @@ func (b *Balancer) thin(s *server) {
 					silent = l
 				}
 			default:
-				proved = proved || l.fresh >= proof
+				proved = proved || l.fresh >= provingBytes
 				if least == nil || b.rate(l) <= b.rate(least) {
 					least = l
 				}

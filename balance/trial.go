@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	unsteady     = 0.3 // spread of the samples, relative to their mean, that more lanes might help
-	veryUnsteady = 0.5 // spread at which the first step is from one lane to four
-	patience     = 2   // samples in a row that must show it, unless the rate has jumped
-	jump         = 1.4 // growth between samples that is a jump
-	more         = 1.1 // growth of the mean that goes with it: what a gap held up is no more
-	worthLane    = 1.2 // growth of the server's rate that justifies twice the lanes
-	greatGain    = 1.5 // growth after which the number is taken times four
-	trialPause   = 3 * time.Second
+	unsteadySpread     = 0.3 // spread of the samples, relative to their mean, that more lanes might help
+	veryUnsteadySpread = 0.5 // spread at which the first step is from one lane to four
+	leastDoubts        = 2   // samples in a row that must show it, unless the rate has jumped
+	jumpGrowth         = 1.4 // growth between samples that is a jump
+	jumpMeanGrowth     = 1.1 // growth of the mean that goes with it: what a gap held up is no more
+	leastGain          = 1.2 // growth of the server's rate that justifies twice the lanes
+	greatGain          = 1.5 // growth after which the number is taken times four
+	trialPause         = 3 * time.Second
 )
 
 // seek looks for the number of lanes that a server is worth.
@@ -32,15 +32,15 @@ func (b *Balancer) seek(s *server) {
 		s.unsettle() // too late to measure anything
 	case s.trial:
 		b.judge(s)
-	case len(s.rates) == bins && s.last().at != s.seen:
+	case len(s.rates) == comparedSamples && s.last().at != s.seen:
 		s.seen = s.last().at
 		step := max(s.suspect(), b.widen(s))
 		settled := s.opening == 0 && s.active() == s.want && s.want < b.cfg.MaxStreams
 		if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
 			// Half of the samples tell more of the present if it got worse.
 			one, _ := s.last().since(s.mark)
-			late, _ := s.last().since(s.rates[bins-3])
-			b.try(s, min(one, late), s.rates[bins-2], s.want*step)
+			late, _ := s.last().since(s.rates[comparedSamples-3])
+			b.try(s, min(one, late), s.rates[comparedSamples-2], s.want*step)
 		}
 	}
 }
@@ -52,18 +52,18 @@ func (b *Balancer) seek(s *server) {
 // that ends a full queue does to a steady one is over sooner.
 func (s *server) suspect() int {
 	one, _ := s.last().since(s.mark)
-	early, _ := s.rates[bins-3].since(s.mark)
-	late, _ := s.last().since(s.rates[bins-3])
+	early, _ := s.rates[comparedSamples-3].since(s.mark)
+	late, _ := s.last().since(s.rates[comparedSamples-3])
 	spread := s.spread()
 	switch {
-	case spread <= unsteady*one:
+	case spread <= unsteadySpread*one:
 		s.doubts, s.steady = 0, one
 		return 1
-	case late > jump*early && s.steady > 0 && one > more*s.steady:
+	case late > jumpGrowth*early && s.steady > 0 && one > jumpMeanGrowth*s.steady:
 		return 4
 	}
 	s.steady = 0
-	if s.doubts++; s.doubts < patience || s.hardy {
+	if s.doubts++; s.doubts < leastDoubts || s.hardy {
 		return 1
 	}
 	s.doubts = 0
@@ -72,7 +72,7 @@ func (s *server) suspect() int {
 
 // firstStep is by what to multiply the lanes at first.
 func firstStep(spread float64) int {
-	if spread > veryUnsteady {
+	if spread > veryUnsteadySpread {
 		return 4
 	}
 	return 2
@@ -121,7 +121,7 @@ func (b *Balancer) judge(s *server) {
 	}
 	n := s.active()
 	switch {
-	case n > s.before && gain >= worthLane:
+	case n > s.before && gain >= leastGain:
 		s.failed = 0
 		if n >= b.cfg.MaxStreams || s.hardy {
 			s.want, s.trial = n, false
@@ -131,9 +131,9 @@ func (b *Balancer) judge(s *server) {
 		} else {
 			b.try(s, rate, s.mark, 2*n)
 		}
-	case len(s.rates) >= bins:
+	case len(s.rates) >= comparedSamples:
 		s.want, s.trial = s.before, false
-		if n > s.before && own > worthLane*float64(n)/float64(s.before) {
+		if n > s.before && own > leastGain*float64(n)/float64(s.before) {
 			// More than its lanes could take from others on a shared bottleneck: its
 			// link got faster just then, and to close lanes would slow it down.
 			s.want = n

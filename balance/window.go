@@ -3,8 +3,8 @@ package balance
 import "time"
 
 const (
-	window = 1 << 20               // bytes under way on one lane; its ends may have no room for more
-	nearby = 20 * time.Millisecond // a shorter round trip is more of the machines than of the path
+	fullWindow = 1 << 20               // bytes under way on one lane; its ends may have no room for more
+	nearbyRTT  = 20 * time.Millisecond // a shorter round trip is more of the machines than of the path
 )
 
 // widen returns by what to multiply a server's lanes in a trial because each has a lot under way,
@@ -14,7 +14,7 @@ const (
 func (b *Balancer) widen(s *server) int {
 	rtt := s.shortest()
 	one, _ := s.last().since(s.mark)
-	if rtt < nearby || one*rtt.Seconds() < window*float64(s.want) || b.behind(s.lanes) {
+	if rtt < nearbyRTT || one*rtt.Seconds() < fullWindow*float64(s.want) || b.behind(s.lanes) {
 		return 1
 	}
 	return 2
