@@ -232,7 +232,7 @@ func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	if l.silent {
 		b.revive(l)
 	}
-	b.received(l.server, n)
+	b.count(l.server, n)
 	known := l.meter.known()
 	l.arrived(n, now)
 	b.survey.stale = b.survey.stale || l.meter.known() != known

@@ -9,9 +9,6 @@ const (
 	slowHalf   = 1.0  // seconds: half-life of the rate that is shown and planned with
 	fastHalf   = 0.25 // seconds: half-life of the rate that shows growth and falls
 	knownAfter = 0.02 // seconds of data before a rate is believed
-
-	heldUp  = 50 * time.Millisecond // a gap that may have held something up, at least
-	catchUp = 20 * time.Millisecond // in which all that comes then
 )
 
 // meter measures a rate over the time in which a lane was busy: twice an
@@ -23,7 +20,7 @@ type meter struct {
 	last       time.Time // end of the last sample
 	open       bool      // a sample is being taken since last
 	held       int       // bytes of it, if a gap has held them up
-	until      time.Time // they come until then
+	catchUp    catchUp   // after a gap
 	gap        float64   // seconds, the mean distance of samples
 	agreed     time.Time // when slow and fast were last about the same
 	peak       float64   // bytes/s, the greatest fast rate
@@ -59,18 +56,17 @@ func (e *ewma) value(quiet, half float64) float64 {
 func (m *meter) pause() { m.open, m.held = false, 0 }
 
 // add takes n bytes that came by now. The first bytes after a pause only start
-// the clock, as it is not known how long they took. What a gap has held up, behind a lost
-// packet say, took all of it, though the last of it comes a little later.
+// the clock, as it is not known how long they took. What a gap has held up is one sample with it.
 func (m *meter) add(n int, now time.Time) {
 	if !m.open {
 		m.open, m.last = true, now
 		return
 	}
 	dt := now.Sub(m.last).Seconds()
-	if m.held == 0 && dt > max(4*m.gap, heldUp.Seconds()) {
-		m.until = now.Add(catchUp)
+	if m.held == 0 {
+		m.catchUp.noteGap(dt, 4*m.gap, now)
 	}
-	if m.held += n; now.Before(m.until) {
+	if m.held += n; m.catchUp.lasts(now) {
 		return
 	}
 	n, m.held = m.held, 0

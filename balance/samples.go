@@ -25,19 +25,18 @@ func (s *server) unsettle() {
 	s.rates, s.mark, s.ready = s.rates[:0], reading{}, time.Time{}
 }
 
-// received counts n bytes. Samples begin and end when bytes come, so that it
-// does not matter in what portions they do; but not amid what a gap has held up, which belongs
-// to the time of the gap.
-func (b *Balancer) received(s *server, n int) {
+// count counts n bytes of a server. Samples begin and end when bytes come, so that it
+// does not matter in what portions they do; but not amid what a gap has held up.
+func (b *Balancer) count(s *server, n int) {
 	s.bytes += int64(n)
 	b.bytes += int64(n)
 	now := reading{b.now, s.bytes, b.bytes}
-	if !s.came.IsZero() && b.now.Sub(s.came) > max(heldUp, s.rtt()*3/2) {
-		s.until = b.now.Add(catchUp)
+	if !s.came.IsZero() {
+		s.catchUp.noteGap(b.now.Sub(s.came).Seconds(), (s.rtt() * 3 / 2).Seconds(), b.now)
 	}
 	s.came = b.now
 	switch {
-	case b.now.Before(s.until):
+	case s.catchUp.lasts(b.now):
 	case s.ready.IsZero():
 		start := max(6*s.rtt(), 300*time.Millisecond)
 		if s.trial {

@@ -18,12 +18,12 @@ type server struct {
 	retryAt time.Time // no lane that is missing is opened before
 	retries int       // that came to nothing, in a row
 
-	came  time.Time // when something last came
-	until time.Time // what a gap has held up comes until then
-	mark  reading   // where the sample that is being taken began
-	bytes int64     // received
-	rates []reading // the latest samples: their ends
-	ready time.Time // no sample before
+	came    time.Time // when something last came
+	catchUp catchUp   // after a gap
+	mark    reading   // where the sample that is being taken began
+	bytes   int64     // received
+	rates   []reading // the latest samples: their ends
+	ready   time.Time // no sample before
 
 	seen   time.Time // the latest sample that was looked at
 	doubts int       // samples in a row after which the rate was unsteady
