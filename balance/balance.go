@@ -274,7 +274,7 @@ func (b *Balancer) Verified(id Lane, req uint32, seg int, now time.Time) (first 
 		if l.silent {
 			b.revive(l)
 		}
-		held = b.landed(l, req, seg)
+		held = b.noteLanded(l, req, seg)
 		b.touch(l)
 	}
 	if b.done.has(seg) {
@@ -293,7 +293,7 @@ func (b *Balancer) Rejected(id Lane, req uint32, seg int, now time.Time) {
 	if l == nil || seg < 0 || seg >= b.segs {
 		return
 	}
-	if b.landed(l, req, seg) {
+	if b.noteLanded(l, req, seg) {
 		b.release(seg)
 	}
 	b.touchAll()

@@ -69,7 +69,7 @@ func (p *pool) set(from, to int, member bool) {
 	span := int32(64)
 	for lo, hi = (lo+p.leaves)/2, (hi+p.leaves)/2; lo >= 1; lo, hi = lo/2, hi/2 {
 		for i := lo; i <= hi; i++ {
-			p.nodes[i] = join(p.nodes[2*i], p.nodes[2*i+1], span)
+			p.nodes[i] = pair(p.nodes[2*i], p.nodes[2*i+1], span)
 		}
 		span *= 2
 	}
@@ -84,8 +84,8 @@ func leafNode(w uint64) node {
 	return n
 }
 
-// join describes two neighbours of span segments each.
-func join(a, b node, span int32) node {
+// pair describes two neighbours of span segments each.
+func pair(a, b node, span int32) node {
 	n := node{left: a.left, right: b.right, best: max(a.best, b.best, a.right+b.left)}
 	if a.left == span {
 		n.left += b.left

@@ -150,9 +150,9 @@ func (b *Balancer) reach(l *lane, req uint32, offset int64) {
 	}
 }
 
-// landed notes that a segment came on a lane for a request, and ends the lane's hold on it
+// noteLanded notes that a segment came on a lane for a request, and ends the lane's hold on it
 // there. It reports whether there was one; the caller says what becomes of the segment.
-func (b *Balancer) landed(l *lane, req uint32, seg int) (held bool) {
+func (b *Balancer) noteLanded(l *lane, req uint32, seg int) (held bool) {
 	b.reach(l, req, int64(seg)*b.cfg.SegmentSize+b.size(seg))
 	at := slices.IndexFunc(l.reqs, func(r *request) bool { return r.id == req })
 	if at < 0 {

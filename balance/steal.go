@@ -88,7 +88,7 @@ func (h *victims) Pop() any {
 // takeOver gives lanes that are about to run dry work of those that would
 // finish last, so that all finish together.
 func (b *Balancer) takeOver() {
-	e := b.endgame()
+	e := b.newEndgame()
 	for _, t := range e.thieves {
 		for range 4 {
 			if len(e.victims) == 0 {
@@ -96,7 +96,7 @@ func (b *Balancer) takeOver() {
 			}
 			v := &e.victims[0]
 			took := b.takeFrom(v, t.lane, e.level, e.late)
-			again, ok := b.victim(v.l, v.rate)
+			again, ok := b.findVictim(v.l, v.rate)
 			if !took && !t.meter.known() {
 				break // it may not have duplicates: the next lane may
 			}
@@ -112,8 +112,8 @@ func (b *Balancer) takeOver() {
 	}
 }
 
-// endgame looks at all lanes.
-func (b *Balancer) endgame() (e endgame) {
+// newEndgame looks at all lanes.
+func (b *Balancer) newEndgame() (e endgame) {
 	var owed, sum float64
 	best := math.Inf(1) // seconds until some lane could have one more segment
 	soon := b.soon()
@@ -123,7 +123,7 @@ func (b *Balancer) endgame() (e endgame) {
 		}
 		rate := b.rate(l)
 		owed += float64(l.owed)
-		if v, ok := b.victim(l, rate); ok {
+		if v, ok := b.findVictim(l, rate); ok {
 			e.victims = append(e.victims, v)
 		}
 		if l.retiring {
@@ -165,8 +165,8 @@ func (b *Balancer) mayHelp(l *lane) bool {
 	return l.meter.known() || l.server.carried() == 0
 }
 
-// victim finds the last segment on a lane that no other lane holds.
-func (b *Balancer) victim(l *lane, rate float64) (victim, bool) {
+// findVictim finds the last segment on a lane that no other lane holds.
+func (b *Balancer) findVictim(l *lane, rate float64) (victim, bool) {
 	for j := len(l.reqs) - 1; j >= 0; j-- {
 		r := l.reqs[j]
 		for i := r.keep - 1; i >= 0; i-- {
