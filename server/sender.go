@@ -191,7 +191,7 @@ func (t *sender) heed(ctx context.Context) error {
 func (t *sender) handle(m wire.Message) error {
 	switch m := m.(type) {
 	case wire.Request:
-		return t.request(m)
+		return t.enqueue(m)
 	case wire.Cancel:
 		t.cancel(m)
 	case wire.Ping:
@@ -223,8 +223,8 @@ func (t *sender) sayGoodbye() error {
 	return errEnding
 }
 
-// request queues what a client asks for; one that breaks a rule is told which.
-func (t *sender) request(m wire.Request) error {
+// enqueue queues what a client asks for; one that breaks a rule is told which.
+func (t *sender) enqueue(m wire.Request) error {
 	count := t.manifest.Layout().Count()
 	switch {
 	case m.ID <= t.lastID:
