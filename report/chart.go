@@ -51,9 +51,9 @@ func (d *drawing) stack() []series {
 	return all
 }
 
-// speeds draws the servers' speeds on top of each other, so that the upper edge
+// chart draws the servers' speeds on top of each other, so that the upper edge
 // is the speed of the download.
-func (d *drawing) speeds() {
+func (d *drawing) chart() {
 	stack := d.stack()
 	total := make([]float64, d.history.speeds.steps())
 	peak := 0.0

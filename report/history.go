@@ -23,7 +23,7 @@ const (
 type History struct {
 	speeds speeds
 	parts  parts
-	events events
+	events eventLog
 }
 
 // Sample takes the state of the download. Of each server it counts Arrived.
@@ -216,13 +216,13 @@ type moment struct {
 	text string
 }
 
-// events keeps the first and the latest ones.
-type events struct {
+// eventLog keeps the first and the latest ones.
+type eventLog struct {
 	first, latest []moment // latest is a ring
 	count         int
 }
 
-func (e *events) add(m moment) {
+func (e *eventLog) add(m moment) {
 	switch n := e.count - firstEvents; {
 	case n < 0:
 		e.first = append(e.first, m)
@@ -235,7 +235,7 @@ func (e *events) add(m moment) {
 }
 
 // all is what was kept, in its order, and how many were left out before index gap.
-func (e *events) all() (kept []moment, gap, left int) {
+func (e *eventLog) all() (kept []moment, gap, left int) {
 	kept = append(kept, e.first...)
 	gap, left = len(kept), e.count-len(e.first)-len(e.latest)
 	start := 0

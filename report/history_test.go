@@ -106,7 +106,7 @@ func TestHistoryIsBounded(t *testing.T) {
 
 func TestEventsInOrder(t *testing.T) {
 	for _, n := range []int{0, 1, firstEvents, firstEvents + 1, firstEvents + latestEvents, firstEvents + latestEvents + 1, 1777} {
-		var e events
+		var e eventLog
 		for i := range n {
 			e.add(moment{time.Duration(i), fmt.Sprint(i)})
 		}

@@ -45,11 +45,11 @@ func HTML(w io.Writer, h *History, s Summary) error {
 	d.rank()
 	d.put(head, s.title(), markup(pageStyle))
 	d.header()
-	d.speeds()
+	d.chart()
 	d.cards()
 	d.fileMap()
 	d.totals()
-	d.events()
+	d.eventList()
 	d.put(foot)
 	return d.w.Flush()
 }
@@ -208,7 +208,7 @@ func (d *drawing) totals() {
 `, exact(p.Bytes), humanSize(finite(float64(p.Bytes))), percent(p.Bytes, p.Size), perSecond(p.Speed))
 }
 
-func (d *drawing) events() {
+func (d *drawing) eventList() {
 	kept, gap, left := d.history.events.all()
 	if len(kept) == 0 {
 		return
