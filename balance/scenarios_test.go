@@ -1,6 +1,49 @@
 package balance
 
-import "time"
+import (
+	"math"
+	"sort"
+	"time"
+)
+
+// simLink says what a link and the server behind it are like. Rates are
+// Mbit/s of packets, delays one way.
+type simLink struct {
+	rate  float64
+	delay time.Duration
+	loss  float64
+	dead  bool
+}
+
+// simEvent changes something at a time. Link -1 means all of them.
+type simEvent struct {
+	at   time.Duration
+	link int
+	do   string // "rate", "blackhole", "back", "kill", "restart"
+	rate float64
+}
+
+type scenario struct {
+	name    string
+	size    int64
+	seg     int64 // 0: as design.md says
+	links   []simLink
+	access  float64 // Mbit/s, 0: no limit
+	events  []simEvent
+	streams int // most lanes a server, 0: one
+	fixed   int // lanes a server always has, 0: one
+	chunk   int // bytes; 0: by the size of the file
+	noFirst bool
+	buffers float64       // bytes that a lane's ends have room for, 0: any number
+	pauses  time.Duration // the client stands still for up to so long, about 20 times a second
+	seed    uint64
+	limit   time.Duration // virtual time after which the run is given up
+
+	most  float64 // greatest ratio to the fluid limit that passes
+	lanes int     // lanes a server may need, 0: any number
+
+	greedy bool // no balancer: every lane always has something to send
+}
 
 const ms = time.Millisecond
 
@@ -48,4 +91,59 @@ func rig() []scenario {
 		all[i].streams = 16
 	}
 	return all
+}
+
+// fluidLimit is when the summed goodput of the links has carried the file,
+// plus the shortest round trip, in seconds.
+func fluidLimit(sc scenario) float64 {
+	type state struct {
+		rate        float64
+		dead, black bool
+	}
+	st := make([]state, len(sc.links))
+	rtt := math.Inf(1)
+	for i, l := range sc.links {
+		st[i] = state{l.rate, l.dead, false}
+		rtt = min(rtt, 2*l.delay.Seconds())
+	}
+	events := append([]simEvent(nil), sc.events...)
+	sort.SliceStable(events, func(i, j int) bool { return events[i].at < events[j].at })
+	left, t := float64(sc.size), 0.0
+	for i := 0; ; i++ {
+		sum := 0.0
+		for _, x := range st {
+			if !x.dead && !x.black {
+				sum += goodput(x.rate)
+			}
+		}
+		if sc.access > 0 {
+			sum = min(sum, goodput(sc.access))
+		}
+		if i == len(events) {
+			return t + left/sum + rtt
+		}
+		dt := events[i].at.Seconds() - t
+		if sum*dt >= left {
+			return t + left/sum + rtt
+		}
+		left -= sum * dt
+		t += dt
+		for k := range st {
+			if events[i].link >= 0 && events[i].link != k {
+				continue
+			}
+			switch events[i].do {
+			case "rate":
+				st[k].rate = events[i].rate
+			case "blackhole":
+				st[k].black = true
+			case "back":
+				st[k].black = false
+			case "kill":
+				st[k].dead = true
+			case "restart":
+				st[k].dead = false
+			}
+		}
+	}
 }

@@ -1,0 +1,68 @@
+package balance
+
+const (
+	firstFrame = 16 << 10
+	minUnsent  = 16 << 10 // a server writes on while less is unsent, at least and at first
+)
+
+type simReq struct {
+	id   uint32
+	run  Run
+	keep int
+	seg  int // index of the segment being written
+	off  int64
+}
+
+// write fills the socket's buffer frame by frame.
+func (s *simulation) write(ln *simLane) {
+	s.pace(ln)
+	for ln.open && ln.unsentN < ln.notSent && len(ln.reqs) > 0 {
+		r := ln.reqs[0]
+		for frame := int64(0); frame < ln.frame && r.seg < r.keep; {
+			seg := r.run.First + r.seg
+			size := s.b.size(seg)
+			n := min(size-r.off, int64(s.chunk))
+			r.off += n
+			frame += n
+			c := &chunk{lane: ln, req: r.id, seg: seg, end: int64(seg)*s.sc.seg + r.off, n: int(n), last: r.off == size}
+			if c.last {
+				r.seg, r.off = r.seg+1, 0
+			}
+			ln.unsent = append(ln.unsent, c)
+			ln.unsentN += c.n
+			ln.wrote += c.n
+		}
+		if r.seg >= r.keep {
+			ln.reqs = ln.reqs[1:]
+		}
+	}
+	s.send(ln)
+}
+
+// pace sizes what a server has in hand by the rate of the last 100 ms, as package server does.
+func (s *simulation) pace(ln *simLane) {
+	if len(ln.reqs) == 0 {
+		ln.paced, ln.wrote = 0, 0
+		return
+	}
+	switch took := float64(s.now-ln.paced) / 1e9; {
+	case ln.paced == 0:
+		ln.paced = s.now
+	case took >= 0.1:
+		rate := float64(ln.wrote) / took
+		ln.notSent = int(min(max(rate*0.025, minUnsent), 512<<10))
+		ln.frame = int64(min(max(rate*0.01, firstFrame), 256<<10))
+		ln.paced, ln.wrote = s.now, 0
+	}
+}
+
+// mayEnd ends the lane of a killed server once the kernel has sent the rest.
+func (s *simulation) mayEnd(ln *simLane) {
+	if !ln.closing || !ln.open || len(ln.unsent)+len(ln.lost)+len(ln.flight)+len(ln.ooo) > 0 {
+		return
+	}
+	s.drop(ln)
+	s.b.Leave(ln.id, s.time())
+	s.plan()
+	s.seekAgain(ln.link)
+}
