@@ -96,54 +96,62 @@ func rig() []scenario {
 // fluidLimit is when the summed goodput of the links has carried the file,
 // plus the shortest round trip, in seconds.
 func fluidLimit(sc scenario) float64 {
-	type state struct {
-		rate        float64
-		dead, black bool
-	}
-	st := make([]state, len(sc.links))
+	links := make([]fluidLink, len(sc.links))
 	rtt := math.Inf(1)
 	for i, l := range sc.links {
-		st[i] = state{l.rate, l.dead, false}
+		links[i] = fluidLink{l.rate, l.dead, false}
 		rtt = min(rtt, 2*l.delay.Seconds())
 	}
 	events := append([]simEvent(nil), sc.events...)
 	sort.SliceStable(events, func(i, j int) bool { return events[i].at < events[j].at })
 	left, t := float64(sc.size), 0.0
-	for i := 0; ; i++ {
-		sum := 0.0
-		for _, x := range st {
-			if !x.dead && !x.black {
-				sum += goodput(x.rate)
-			}
+	for _, e := range events {
+		rate := fluidRate(links, sc.access)
+		dt := e.at.Seconds() - t
+		if rate*dt >= left {
+			return t + left/rate + rtt
 		}
-		if sc.access > 0 {
-			sum = min(sum, goodput(sc.access))
-		}
-		if i == len(events) {
-			return t + left/sum + rtt
-		}
-		dt := events[i].at.Seconds() - t
-		if sum*dt >= left {
-			return t + left/sum + rtt
-		}
-		left -= sum * dt
+		left -= rate * dt
 		t += dt
-		for k := range st {
-			if events[i].link >= 0 && events[i].link != k {
-				continue
-			}
-			switch events[i].do {
-			case "rate":
-				st[k].rate = events[i].rate
-			case "blackhole":
-				st[k].black = true
-			case "back":
-				st[k].black = false
-			case "kill":
-				st[k].dead = true
-			case "restart":
-				st[k].dead = false
+		for i := range links {
+			if e.link < 0 || e.link == i {
+				links[i].apply(e)
 			}
 		}
 	}
+	return t + left/fluidRate(links, sc.access) + rtt
+}
+
+// fluidLink is what counts of a link in the fluid limit.
+type fluidLink struct {
+	rate        float64
+	dead, black bool
+}
+
+func (l *fluidLink) apply(e simEvent) {
+	switch e.do {
+	case "rate":
+		l.rate = e.rate
+	case "blackhole":
+		l.black = true
+	case "back":
+		l.black = false
+	case "kill":
+		l.dead = true
+	case "restart":
+		l.dead = false
+	}
+}
+
+// fluidRate is what all links carry together, in bytes/s.
+func fluidRate(links []fluidLink, access float64) (sum float64) {
+	for _, l := range links {
+		if !l.dead && !l.black {
+			sum += goodput(l.rate)
+		}
+	}
+	if access > 0 {
+		sum = min(sum, goodput(access))
+	}
+	return sum
 }

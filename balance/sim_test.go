@@ -55,16 +55,7 @@ func newSimulation(sc scenario) *simulation {
 	s.out.fluid = fluidLimit(sc)
 	s.out.streams = make([]int, len(sc.links))
 	for i, l := range sc.links {
-		ls := &linkState{simLink: l, no: i, down: l.dead}
-		rate := l.rate
-		for _, e := range sc.events {
-			if e.do == "rate" && (e.link == i || e.link < 0) {
-				rate = max(rate, e.rate)
-			}
-		}
-		ls.q = &queue{rate: goodput(l.rate), cap: int(max(64<<10, rate*125000*ls.rtt(), 4*float64(s.chunk)))}
-		ls.q.out = func(c *chunk) { s.leaveLink(ls, c) }
-		s.links = append(s.links, ls)
+		s.addLink(i, l)
 	}
 	if sc.access > 0 {
 		s.access = &queue{rate: goodput(sc.access), cap: int(max(64<<10, sc.access*125000*0.02))}
@@ -80,6 +71,19 @@ func newSimulation(sc scenario) *simulation {
 		s.pause()
 	}
 	return s
+}
+
+func (s *simulation) addLink(no int, l simLink) {
+	ls := &linkState{simLink: l, no: no, down: l.dead}
+	rate := l.rate
+	for _, e := range s.sc.events {
+		if e.do == "rate" && (e.link == no || e.link < 0) {
+			rate = max(rate, e.rate)
+		}
+	}
+	ls.q = &queue{rate: goodput(l.rate), cap: int(max(64<<10, rate*125000*ls.rtt(), 4*float64(s.chunk)))}
+	ls.q.out = func(c *chunk) { s.leaveLink(ls, c) }
+	s.links = append(s.links, ls)
 }
 
 func segmentSize(size int64) int64 {

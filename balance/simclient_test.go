@@ -1,78 +1,103 @@
 package balance
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 const readChunk = 16 << 10 // the client reports about so many bytes at a time
+
+// dialing is the client on its way to a server.
+type dialing struct {
+	sim   *simulation
+	link  *linkState
+	no    int // of the dials on the link
+	first bool
+	lane  *simLane
+	share Run // asked for in the greeting
+}
 
 // dial connects: a round trip for the handshake, one more for the hello.
 func (s *simulation) dial(l *linkState, first bool) {
 	l.since = s.now
 	l.dials++
-	me := l.dials
-	ok := func() bool { return !l.black && !l.down && !s.end }
-	retry := func() {
-		if me == l.dials && !s.hasLane(l) {
-			s.after(0.25, func() {
-				if me == l.dials && !s.hasLane(l) && !s.end {
-					s.dial(l, false)
-				}
-			})
-		}
+	d := &dialing{sim: s, link: l, no: l.dials, first: first}
+	if d.reaches() {
+		s.after(l.rtt(), d.greet)
+	} else {
+		s.after(l.rtt(), d.refused)
 	}
-	refused := func() {
-		s.b.Reserve(l.no, Run{}, s.time())
-		retry()
-	}
-	if !ok() {
-		s.after(l.rtt(), refused)
+}
+
+// reaches reports whether there is a server at the other end now.
+func (d *dialing) reaches() bool { return !d.link.black && !d.link.down && !d.sim.end }
+
+// greet is the client, which is connected, and says hello.
+func (d *dialing) greet() {
+	if !d.reaches() {
+		d.refused()
 		return
 	}
-	s.after(l.rtt(), func() { // connected
-		if !ok() {
-			refused()
-			return
+	s := d.sim
+	d.lane = s.newLane(d.link)
+	if d.first && !s.sc.noFirst {
+		d.share = s.share(d.link)
+	}
+	s.after(d.link.rtt()/2, d.answer)
+}
+
+// answer is the server, which welcomes the client and begins to send its share.
+func (d *dialing) answer() {
+	if !d.reaches() {
+		d.retry()
+		return
+	}
+	s, ln := d.sim, d.lane
+	if s.sc.greedy {
+		d.share = Run{0, s.b.segs}
+	}
+	if d.share.Count > 0 {
+		ln.reqs = append(ln.reqs, &simReq{id: 0, run: d.share, keep: d.share.Count})
+	}
+	s.lanes[ln.id] = ln
+	d.link.lanes = append(d.link.lanes, ln)
+	ln.idle = s.now
+	s.after(d.link.rtt()/2, d.welcomed)
+	s.after(1e-6, func() { s.write(ln) })
+}
+
+// welcomed is the client, which has the lane from now on.
+func (d *dialing) welcomed() {
+	s, l, ln := d.sim, d.link, d.lane
+	if !ln.open || s.sc.greedy {
+		return
+	}
+	ln.joined = true
+	l.most = max(l.most, len(l.lanes))
+	s.b.Join(ln.id, l.no, time.Duration(l.rtt()*1e9), s.time())
+	s.reserve()
+	if d.share.Count > 0 {
+		s.b.Adopt(ln.id, 0, d.share, s.time())
+	}
+	s.plan()
+}
+
+func (d *dialing) refused() {
+	d.sim.b.Reserve(d.link.no, Run{}, d.sim.time())
+	d.retry()
+}
+
+// retry dials again, after a pause.
+func (d *dialing) retry() {
+	if d.obsolete() {
+		return
+	}
+	d.sim.after(0.25, func() {
+		if !d.obsolete() && !d.sim.end {
+			d.sim.dial(d.link, false)
 		}
-		s.nextID++
-		ln := &simLane{id: s.nextID, link: l, open: true, flight: map[int]*chunk{}, ooo: map[int]*chunk{},
-			cwnd: max(10*mss, 2*float64(s.chunk)), ssthresh: math.Inf(1), rto: 0.2, notSent: minUnsent, frame: firstFrame}
-		var share Run
-		if first && !s.sc.noFirst {
-			share = s.share(l)
-		}
-		s.after(l.rtt()/2, func() {
-			if !ok() {
-				retry()
-				return
-			}
-			if s.sc.greedy {
-				share = Run{0, s.b.segs}
-			}
-			if share.Count > 0 {
-				ln.reqs = append(ln.reqs, &simReq{id: 0, run: share, keep: share.Count})
-			}
-			s.lanes[ln.id] = ln
-			l.lanes = append(l.lanes, ln)
-			ln.idle = s.now
-			s.after(l.rtt()/2, func() {
-				if !ln.open || s.sc.greedy {
-					return
-				}
-				ln.joined = true
-				l.most = max(l.most, len(l.lanes))
-				s.b.Join(ln.id, l.no, time.Duration(l.rtt()*1e9), s.time())
-				s.reserve()
-				if share.Count > 0 {
-					s.b.Adopt(ln.id, 0, share, s.time())
-				}
-				s.plan()
-			})
-			s.after(1e-6, func() { s.write(ln) })
-		})
 	})
 }
+
+// obsolete reports whether there is a later dial, or a lane.
+func (d *dialing) obsolete() bool { return d.no != d.link.dials || d.sim.hasLane(d.link) }
 
 // share is what a server is asked for in the greeting.
 func (s *simulation) share(l *linkState) Run {
@@ -207,29 +232,9 @@ func (s *simulation) obey(o Order) {
 			s.fail("bad order %+v", o)
 			return
 		}
-		s.toServer(ln, func() {
-			if ln.flightN == 0 {
-				// A lane that was idle continues its clock from here.
-				if len(ln.unsent) == 0 && len(ln.lost) == 0 && ln.idle == 0 {
-					ln.idle = s.now
-				}
-			}
-			ln.reqs = append(ln.reqs, &simReq{id: o.ID, run: o.Run, keep: o.Run.Count})
-			s.write(ln)
-		})
+		s.toServer(ln, func() { s.request(ln, o) })
 	case Shorten:
-		s.toServer(ln, func() {
-			for i, r := range ln.reqs {
-				if r.id != o.ID {
-					continue
-				}
-				r.keep = min(r.keep, o.Keep)
-				if r.seg >= r.keep {
-					ln.reqs = append(ln.reqs[:i:i], ln.reqs[i+1:]...)
-				}
-				break
-			}
-		})
+		s.toServer(ln, func() { ln.cancel(o) })
 	case Probe:
 		l := s.links[o.Server]
 		if float64(s.now-l.since)/1e9 >= 0.1 && len(l.lanes) < 2 {

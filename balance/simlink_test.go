@@ -109,6 +109,14 @@ type simLane struct {
 	rx     int // bytes received and not yet reported
 }
 
+func (s *simulation) newLane(l *linkState) *simLane {
+	s.nextID++
+	return &simLane{
+		id: s.nextID, link: l, open: true, flight: map[int]*chunk{}, ooo: map[int]*chunk{},
+		cwnd: max(10*mss, 2*float64(s.chunk)), ssthresh: math.Inf(1), rto: 0.2, notSent: minUnsent, frame: firstFrame,
+	}
+}
+
 // toServer delivers a message of the client on a lane.
 func (s *simulation) toServer(ln *simLane, fn func()) {
 	if ln.link.black || ln.stuck {

@@ -13,6 +13,29 @@ type simReq struct {
 	off  int64
 }
 
+// request is the server taking a request.
+func (s *simulation) request(ln *simLane, o Order) {
+	if ln.flightN == 0 && len(ln.unsent) == 0 && len(ln.lost) == 0 && ln.idle == 0 {
+		ln.idle = s.now // its clock goes on from here
+	}
+	ln.reqs = append(ln.reqs, &simReq{id: o.ID, run: o.Run, keep: o.Run.Count})
+	s.write(ln)
+}
+
+// cancel is the server shortening a request.
+func (ln *simLane) cancel(o Order) {
+	for i, r := range ln.reqs {
+		if r.id != o.ID {
+			continue
+		}
+		r.keep = min(r.keep, o.Keep)
+		if r.seg >= r.keep {
+			ln.reqs = append(ln.reqs[:i:i], ln.reqs[i+1:]...)
+		}
+		return
+	}
+}
+
 // write fills the socket's buffer frame by frame.
 func (s *simulation) write(ln *simLane) {
 	s.pace(ln)
