@@ -95,84 +95,87 @@ func TestSilence(t *testing.T) {
 	b.Adopt(1, 0, Run{0, 32}, epoch)
 	b.Join(2, 1, 10*ms, epoch)
 	b.Adopt(2, 0, Run{32, 32}, epoch)
-	now := epoch.Add(10 * ms)
-	type piece struct {
-		id  uint32
-		seg int
+	two := &busyLane{t: t, b: b, id: 2, now: epoch.Add(10 * ms)}
+	two.ask(0, Run{32, 32})
+	two.obey(b.Plan(epoch))
+
+	b.Received(1, seg, epoch.Add(15*ms))
+	b.Verified(1, 0, 0, epoch.Add(15*ms)) // and then it is silent
+	var probes []Order
+	for len(probes) == 0 && !b.Done() {
+		probes = only(Probe, two.step())
 	}
-	var asked []piece
-	note := func(o Order) {
-		if o.Kind == Ask && o.Lane == 2 {
-			for s := o.Run.First; s < o.Run.End(); s++ {
-				asked = append(asked, piece{o.ID, s})
-			}
-		}
+	if d := two.now.Sub(epoch); b.Done() || d < leastSilence || d > time.Second {
+		t.Fatalf("probes %+v after %v", probes, d)
 	}
-	for _, o := range b.Plan(epoch) {
-		note(o)
+	if probes[0].Lane != 1 || !b.Silent(1) || b.Silent(2) {
+		t.Fatal("the wrong lane is silent")
 	}
-	for i := range 32 { // lane 2 delivers its run, lane 1 one segment
-		now = now.Add(5 * ms)
-		if i == 0 {
-			b.Received(1, seg, now)
-			b.Verified(1, 0, 0, now)
-		}
-		b.Received(2, seg, now)
-		if !b.Verified(2, 0, 32+i, now) {
-			t.Fatal("a first copy is taken for a duplicate")
-		}
-		for _, o := range b.Plan(now) {
-			if o.Kind == Probe {
-				t.Fatalf("probe after %v", now.Sub(epoch))
-			}
-			note(o)
-		}
+	if b.free.count == 0 {
+		t.Fatal("the pool is dry too early for this test")
 	}
-	probed := time.Time{}
-	for range 2000 {
-		if len(asked) > 0 { // lane 2 goes on with what it is given
-			now = now.Add(5 * ms)
-			b.Received(2, seg, now)
-			b.Verified(2, asked[0].id, asked[0].seg, now)
-			asked = asked[1:]
-		} else {
-			now = b.Next(now)
-		}
-		if now.IsZero() || b.Done() {
-			break
-		}
-		for _, o := range b.Plan(now) {
-			if o.Kind == Probe && o.Lane == 1 && probed.IsZero() {
-				probed = now
-				if b.free.count == 0 {
-					t.Fatal("the pool is dry too early for this test")
-				}
-				if !b.Silent(1) || b.Silent(2) {
-					t.Fatal("the wrong lane is silent")
-				}
-			}
-			note(o)
-		}
-		if now == probed { // it is back for a moment
-			b.Received(1, seg, now)
-			if !b.Verified(1, 0, 1, now) || b.Silent(1) {
-				t.Fatal("what a silent lane brings does not count")
-			}
-		}
+
+	b.Received(1, seg, two.now) // it is back for a moment
+	if !b.Verified(1, 0, 1, two.now) || b.Silent(1) {
+		t.Fatal("what a silent lane brings does not count")
 	}
-	if d := probed.Sub(epoch); probed.IsZero() || d > time.Second {
-		t.Fatalf("lane 1 was probed after %v", d)
+	for !b.Done() {
+		two.step()
 	}
-	if !b.Done() {
-		t.Fatalf("lane 2 was not given %d segments of the silent lane", b.undone)
-	}
-	b.Received(1, seg, now)
-	if b.Verified(1, 0, 2, now) || b.Silent(1) || b.wasted != seg {
+	b.Received(1, seg, two.now)
+	if b.Verified(1, 0, 2, two.now) || b.Silent(1) || b.wasted != seg {
 		t.Fatal("a late copy is not counted as a duplicate")
 	}
 	if err := b.check(); err != nil {
 		t.Error(err)
 	}
+}
+
+// busyLane brings what it is asked for, a segment every 5 ms.
+type busyLane struct {
+	t     *testing.T
+	b     *Balancer
+	id    Lane
+	now   time.Time
+	asked []askedSegment
+}
+
+type askedSegment struct {
+	req uint32
+	seg int
+}
+
+func (l *busyLane) ask(req uint32, run Run) {
+	for s := run.First; s < run.End(); s++ {
+		l.asked = append(l.asked, askedSegment{req, s})
+	}
+}
+
+func (l *busyLane) obey(orders []Order) {
+	for _, o := range only(Ask, orders) {
+		if o.Lane == l.id {
+			l.ask(o.ID, o.Run)
+		}
+	}
+}
+
+// step brings the next segment; if none is asked for, it only lets time pass. It returns what
+// the balancer orders then.
+func (l *busyLane) step() []Order {
+	l.t.Helper()
+	if len(l.asked) > 0 {
+		l.now = l.now.Add(5 * ms)
+		l.b.Received(l.id, int(l.b.cfg.SegmentSize), l.now)
+		if !l.b.Verified(l.id, l.asked[0].req, l.asked[0].seg, l.now) {
+			l.t.Fatal("a first copy is taken for a duplicate")
+		}
+		l.asked = l.asked[1:]
+	} else if l.now = l.b.Next(l.now); l.now.IsZero() || l.now.Sub(epoch) > time.Minute {
+		l.t.Fatalf("lane %d is not given the last %d segments", l.id, l.b.undone)
+	}
+	orders := l.b.Plan(l.now)
+	l.obey(orders)
+	return orders
 }
 
 // TestFixedStreams: the lanes that a server should have are opened, and again
