@@ -333,23 +333,34 @@ func foldPairs(values []byte) (pairs []byte) {
 	return pairs
 }
 
-// TestWrongSize has a liar that claims the right root with another size, which
-// the manifest alone does not disprove.
+// wrongSize claims the right root with another size, which the manifest alone does not
+// disprove.
+func wrongSize(data []byte) actor {
+	return actor{
+		data: append(bytes.Clone(data), 0, 0, 0), name: "f.bin",
+		welcome: func(w *wire.Welcome) {
+			w.Layout = segment.LayoutOf(int64(len(data) + 3))
+			w.Root = segment.Root(blake3.Sum256(data))
+		},
+		values: func([]byte) []byte { return valuesOf(data) },
+	}
+}
+
+func valuesOf(data []byte) []byte {
+	m, err := segment.Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil)
+	if err != nil {
+		panic(err)
+	}
+	return bytes.Clone(m.Values())
+}
+
+func wants(data []byte) func(*client.Config) {
+	return func(c *client.Config) { c.Digest = digest(data) }
+}
+
 func TestWrongSize(t *testing.T) {
 	data := content(1*MB, 1)
-	liar := actor{data: append(bytes.Clone(data), 0, 0, 0), name: "f.bin"}
-	claim := func(w *wire.Welcome) {
-		w.Layout = segment.LayoutOf(int64(len(data) + 3))
-		w.Root = segment.Root(blake3.Sum256(data))
-	}
-	values := func([]byte) []byte {
-		m, err := segment.Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil)
-		if err != nil {
-			panic(err)
-		}
-		return bytes.Clone(m.Values())
-	}
-	liar.welcome, liar.values = claim, values
+	liar := wrongSize(data)
 	t.Run("alone", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.script(1, 200*kB, 20*time.Millisecond, liar.talk)
@@ -367,21 +378,23 @@ func TestWrongSize(t *testing.T) {
 			w.download(3).complete("f.bin", data).told("Server 1 (h:9001): holds another file", 1)
 		})
 	})
-	// With a digest no votes are needed: the last segment proves the size.
-	wanted := func(c *client.Config) { c.Digest = digest(data) }
-	t.Run("digest", func(t *testing.T) {
-		for name, latency := range map[string]time.Duration{"the liar first": time.Millisecond, "the liar last": 300 * time.Millisecond} {
-			t.Run(name, func(t *testing.T) {
-				inWorld(t, func(w *world) {
-					w.script(1, 200*kB, latency, liar.talk)
-					w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-					w.download(2, wanted).complete("f.bin", data).mentioned("Server 1 (h:9001): ").
-						within(1.3, len(data), 200*kB).wasted(600 * kB)
-				})
+}
+
+// TestWrongSizeWithDigest needs no votes: the last segment proves the size.
+func TestWrongSizeWithDigest(t *testing.T) {
+	data := content(1*MB, 1)
+	liar := wrongSize(data)
+	for name, latency := range map[string]time.Duration{"the liar first": time.Millisecond, "the liar last": 300 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(1, 200*kB, latency, liar.talk)
+				w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+				w.download(2, wants(data)).complete("f.bin", data).mentioned("Server 1 (h:9001): ").
+					within(1.3, len(data), 200*kB).wasted(600 * kB)
 			})
-		}
-	})
-	t.Run("digest, many liars that never prove it", func(t *testing.T) {
+		})
+	}
+	t.Run("many liars that never prove it", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			slow := liar
 			slow.answer = func(m wire.Message) []byte {
@@ -394,41 +407,7 @@ func TestWrongSize(t *testing.T) {
 				w.script(k+1, 200*kB, time.Millisecond, slow.talk)
 			}
 			w.serve(6, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			w.download(6, wanted).complete("f.bin", data).within(1.3, len(data), 200*kB).told("holds another file", 5)
-		})
-	})
-	t.Run("digest, inner nodes of the tree as segments", func(t *testing.T) {
-		inWorld(t, func(w *world) {
-			// Two segments of 16 KiB stand as one: half the file, as it were.
-			const half = 31 << 14
-			nodes := actor{data: data[:half], name: "f.bin"}
-			nodes.welcome = func(w *wire.Welcome) { w.Root = segment.Root(blake3.Sum256(data)) }
-			nodes.values = func([]byte) []byte { return foldPairs(values(nil)) }
-			if _, err := segment.NewManifest(segment.LayoutOf(half), segment.Root(blake3.Sum256(data)), nodes.values(nil)); err != nil {
-				t.Fatalf("the lie is none: %v", err)
-			}
-			w.script(1, 200*kB, time.Millisecond, nodes.talk)
-			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			w.download(2, wanted).complete("f.bin", data).mentioned("Server 1 (h:9001): ").within(1.3, len(data), 200*kB)
-		})
-	})
-	t.Run("resume", func(t *testing.T) {
-		inWorld(t, func(w *world) {
-			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
-			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			w.interrupt(2, 3*time.Second, wanted)
-			r := w.download(2, resume).complete("f.bin", data).mentioned("Server 1 (h:9001): ")
-			if n := r.result().Resumed; n < 200*kB {
-				t.Errorf("only %d bytes resumed", n)
-			}
-		})
-	})
-	t.Run("resume of the lie", func(t *testing.T) {
-		inWorld(t, func(w *world) {
-			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
-			w.interrupt(1, 3*time.Second, wanted)
-			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			w.download(2, resume).complete("f.bin", data)
+			w.download(6, wants(data)).complete("f.bin", data).within(1.3, len(data), 200*kB).told("holds another file", 5)
 		})
 	})
 	t.Run("empty", func(t *testing.T) {
@@ -436,7 +415,53 @@ func TestWrongSize(t *testing.T) {
 			nothing := actor{name: "f.bin", welcome: func(w *wire.Welcome) { w.Root = segment.Root(blake3.Sum256(data)) }}
 			w.script(1, 200*kB, 1*time.Millisecond, nothing.talk)
 			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			w.download(2, wanted).complete("f.bin", data).told("the hash tree does not match the file's digest", 3).within(1.3, len(data), 200*kB)
+			w.download(2, wants(data)).complete("f.bin", data).told("the hash tree does not match the file's digest", 3).within(1.3, len(data), 200*kB)
+		})
+	})
+}
+
+// TestInnerNodesAsSegments has a liar with inner nodes of the tree for chaining values: two
+// segments of 16 KiB stand as one, half the file, as it were.
+func TestInnerNodesAsSegments(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const half = 31 << 14
+		data := content(1*MB, 1)
+		root := segment.Root(blake3.Sum256(data))
+		nodes := foldPairs(valuesOf(data))
+		if _, err := segment.NewManifest(segment.LayoutOf(half), root, nodes); err != nil {
+			t.Fatalf("the lie is none: %v", err)
+		}
+		liar := actor{
+			data: data[:half], name: "f.bin",
+			welcome: func(w *wire.Welcome) { w.Root = root },
+			values:  func([]byte) []byte { return bytes.Clone(nodes) },
+		}
+		w.script(1, 200*kB, time.Millisecond, liar.talk)
+		w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+		w.download(2, wants(data)).complete("f.bin", data).mentioned("Server 1 (h:9001): ").within(1.3, len(data), 200*kB)
+	})
+}
+
+func TestWrongSizeResumed(t *testing.T) {
+	data := content(1*MB, 1)
+	liar := wrongSize(data)
+	t.Run("the truth", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.interrupt(2, 3*time.Second, wants(data))
+			r := w.download(2, resume).complete("f.bin", data).mentioned("Server 1 (h:9001): ")
+			if n := r.result().Resumed; n < 200*kB {
+				t.Errorf("only %d bytes resumed", n)
+			}
+		})
+	})
+	t.Run("the lie", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.script(1, 200*kB, 1*time.Millisecond, liar.talk)
+			w.interrupt(1, 3*time.Second, wants(data))
+			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+			w.download(2, resume).complete("f.bin", data)
 		})
 	})
 }
