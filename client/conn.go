@@ -71,6 +71,7 @@ type conn struct {
 	reported time.Time
 
 	begun  time.Time
+	pings  atomic.Int32 // that were sent and not answered
 	pinged atomic.Int64 // when the last PING was sent, ns since begun; 0: it was answered
 
 	// Of the download alone.
@@ -168,6 +169,7 @@ func (c *conn) write(ctx context.Context) error {
 
 func (c *conn) encode(b []byte, m wire.Message) []byte {
 	if m.Type() == wire.TypePing {
+		c.pings.Add(1)
 		c.pinged.CompareAndSwap(0, int64(time.Since(c.begun)))
 	}
 	return wire.Append(b, m)

@@ -41,6 +41,9 @@ func (c *conn) read(ctx context.Context) error {
 				return err
 			}
 		case wire.Pong:
+			if c.pings.Add(-1) < 0 {
+				return &wire.ProtocolError{Reason: "PONG that answers no PING"}
+			}
 			if sent := c.pinged.Swap(0); sent != 0 {
 				c.emit(ponged{c, time.Since(c.begun) - time.Duration(sent)})
 			}
