@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"braid/segment"
 	"braid/wire"
 )
@@ -26,6 +28,13 @@ const (
 // recheck is how often a sender looks whether the file is still the one that
 // was hashed. The client verifies every segment; this is to tell it why.
 const recheck = 100 * time.Millisecond
+
+// How many messages that ask for nothing a client may send: a second, and at once. Compressed they cost
+// it next to nothing, a million of them 3 KB.
+const (
+	idleTalkRate  = 1000
+	idleTalkBurst = 32 << 10
+)
 
 // request is a run of the file that a client waits for, in bytes.
 type request struct {
@@ -52,7 +61,8 @@ type sender struct {
 	frame   int    // bytes of the next DATA message
 	checked time.Time
 	pace    pace
-	earned  int // bytes that the limit has let through and that were not sent yet
+	talk    *rate.Limiter // messages that ask for nothing
+	earned  int           // bytes that the limit has let through and that were not sent yet
 	buf     []byte
 	body    []byte // file bytes, for connections without sendfile
 }
@@ -68,6 +78,7 @@ func newSender(s *session, file *os.File) *sender {
 		begun:    time.Now(),
 		checked:  time.Now(),
 		pace:     newPace(s.conn),
+		talk:     rate.NewLimiter(idleTalkRate, idleTalkBurst),
 	}
 	t.adapt(frameTime)
 	return t
@@ -193,8 +204,13 @@ func (t *sender) handle(m wire.Message) error {
 	case wire.Request:
 		return t.enqueue(m)
 	case wire.Cancel:
-		t.cancel(m)
+		if !t.cancel(m) {
+			return t.idleTalk()
+		}
 	case wire.Ping:
+		if err := t.idleTalk(); err != nil {
+			return err
+		}
 		return t.write(wire.Append(nil, wire.Pong(m)))
 	case wire.GetManifest:
 		if t.asked {
@@ -249,17 +265,30 @@ func (t *sender) push(id uint32, run segment.Run) {
 	t.queue = append(t.queue, request{id: id, first: begin, begin: begin, end: begin + layout.RunBytes(run)})
 }
 
-// cancel shortens a request that is waiting still.
-func (t *sender) cancel(m wire.Cancel) {
+// idleTalk counts a message that asks for nothing. Who sends them without end is told that it is enough.
+func (t *sender) idleTalk() error {
+	if t.talk.Allow() {
+		return nil
+	}
+	return t.stop(wire.BadRequest, "too many messages that ask for nothing")
+}
+
+// cancel shortens a request that is waiting still, and reports whether it did.
+func (t *sender) cancel(m wire.Cancel) bool {
 	i, ok := slices.BinarySearchFunc(t.queue, m.ID, func(q request, id uint32) int { return cmp.Compare(q.id, id) })
 	if !ok {
-		return
+		return false
 	}
 	q := &t.queue[i]
-	q.end = min(q.end, q.first+int64(m.Keep)*t.manifest.Layout().SegmentSize)
+	end := q.first + int64(m.Keep)*t.manifest.Layout().SegmentSize
+	if end >= q.end {
+		return false
+	}
+	q.end = end
 	if q.end <= q.begin {
 		t.queue = slices.Delete(t.queue, i, i+1)
 	}
+	return true
 }
 
 // sendManifest sends the next n bytes of the manifest.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,6 +171,10 @@ func TestBrokenRules(t *testing.T) {
 		{"the manifest again", "manifest", []wire.Message{wire.GetManifest{}}},
 		{"HELLO again", "no greeting belongs", []wire.Message{wire.Hello{}}},
 		{"too many waiting", "more than 1024 requests", tooMany},
+		{"pings without end", "ask for nothing", slices.Repeat([]wire.Message{wire.Ping{}}, idleTalkBurst+idleTalkRate)},
+		{"cancels of nothing without end", "ask for nothing", slices.Repeat([]wire.Message{wire.Cancel{ID: 9}}, idleTalkBurst+idleTalkRate)},
+		{"cancels that shorten nothing", "ask for nothing", append([]wire.Message{wire.Request{ID: 1, Run: whole}},
+			slices.Repeat([]wire.Message{wire.Cancel{ID: 1, Keep: 10}}, idleTalkBurst+idleTalkRate)...)},
 		{"a server's message", "wrong side", []wire.Message{wire.Pong{}}},
 		{"DATA", "wrong side", []wire.Message{wire.Data{Len: 1}}},
 	} {
