@@ -33,7 +33,7 @@ const recheck = 100 * time.Millisecond
 // it next to nothing, a million of them 3 KB.
 const (
 	idleTalkRate  = 1000
-	idleTalkBurst = 32 << 10
+	idleTalkBurst = 4096
 )
 
 // request is a run of the file that a client waits for, in bytes.
