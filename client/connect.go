@@ -89,7 +89,9 @@ func (d *download) greetAgain(s *server) {
 	}
 	s.state, s.useful, s.told, d.lostAll = connected, true, "", false
 	d.allSilent = false
-	d.event(s, "%s", word)
+	if word == "connected" || !s.untold { // else what it comes back from was not told
+		d.event(s, "%s", word)
+	}
 }
 
 // drop closes a connection; its work is free at once. Its ended event follows.

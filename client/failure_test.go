@@ -212,6 +212,10 @@ func TestFlapping(t *testing.T) {
 		if limit := 1.1 * float64(size-flapped) / (50 * kB); r.took.Seconds() > limit || flapped < 500*kB {
 			t.Errorf("took %v, want at most %.1f s; %d bytes from the one that flaps", r.took, limit, flapped)
 		}
+		lost, back := strings.Count(r.stderr.String(), "lost:"), strings.Count(r.stderr.String(), "rejoined")
+		if most := 40 + int(r.took.Seconds()/10) + 1; lost > most || lost < 40 || back > lost {
+			t.Errorf("lost %d times, at most %d should be told, and rejoined %d times", lost, most, back)
+		}
 	})
 }
 

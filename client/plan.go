@@ -59,7 +59,7 @@ func (d *download) stalled(ctx context.Context, s *server) {
 	}
 	if silent == len(s.conns) && s.state == connected {
 		s.state = stalled
-		d.event(s, "stalled: its work goes to others; trying another connection")
+		d.trouble(s, "stalled: its work goes to others; trying another connection")
 	}
 	d.probe(ctx, s)
 }

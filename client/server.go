@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"braid/transport"
 	"braid/wire"
 )
@@ -54,6 +56,8 @@ type server struct {
 	useful   bool          // it has the content, or had it when it was there last
 	hellos   int           // since it last sent something of the content
 	told     string        // the last trouble that was told, so that it is told once
+	telling  *rate.Limiter // of trouble; nil: there was none
+	untold   bool          // the last trouble was one too many to be told
 	refusal  error         // how it refused the latest attempt, for now or for good (isFatal); nil: it did not
 	corrupts int
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"braid/report"
 )
 
@@ -23,12 +25,32 @@ func (d *download) event(s *server, format string, args ...any) {
 	d.tell.Printf("Server %d (%s): %s", s.number(), s.address, fmt.Sprintf(format, args...))
 }
 
-// trouble is an event that is told once, however often it comes in a row.
+// How often trouble with a server is told: so many times at once, and then once in so long. A server that
+// cuts each connection after a few bytes, and is of use all the same, has news ten times a second.
+const (
+	troubles   = 40
+	moreToTell = 10 * time.Second
+)
+
+// trouble is an event that is told once, however often it comes in a row, and not without end
+// where it comes and goes.
 func (d *download) trouble(s *server, text string) {
-	if s.told != text {
-		s.told = text
-		d.event(s, "%s", text)
+	if s.told == text {
+		s.untold = false
+		return
 	}
+	if s.telling == nil {
+		s.telling = rate.NewLimiter(rate.Every(moreToTell), troubles)
+	}
+	left := s.untold
+	if s.untold = !s.telling.Allow(); s.untold {
+		return
+	}
+	s.told = text
+	if left {
+		text += " (not every time is told)"
+	}
+	d.event(s, "%s", text)
 }
 
 // size is the size of the file in bytes, 0 while it is unknown.
