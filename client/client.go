@@ -113,9 +113,9 @@ func newDownload(cfg Config, env Env, screen *report.Screen) (*download, error) 
 		d.limiter = rate.NewLimiter(rate.Limit(cfg.Limit), int(burst))
 	}
 	for i, address := range cfg.Targets() {
-		d.servers = append(d.servers, &server{index: i, address: address, state: seeking})
+		d.servers = append(d.servers, &server{index: i, address: address, state: seeking, telling: newTelling()})
 	}
-	d.ballot = newBallot(len(d.servers), want)
+	d.ballot, d.telling = newBallot(len(d.servers), want), newTelling()
 	return d, nil
 }
 

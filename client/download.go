@@ -39,6 +39,7 @@ type download struct {
 	screen  *report.Screen
 	tell    *report.Events
 	limiter *rate.Limiter
+	telling *rate.Limiter // of the loss of all servers
 	keepers *keepers
 
 	servers []*server

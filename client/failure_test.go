@@ -219,6 +219,23 @@ func TestFlapping(t *testing.T) {
 	})
 }
 
+// TestAllFlap: that all servers are lost is not told without end either.
+func TestAllFlap(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		h := w.serve(1, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
+		for i := range 100 {
+			w.at(time.Duration(i+1)*300*time.Millisecond, h.reset)
+		}
+		r := w.download(1).complete("f.bin", data)
+		for _, word := range []string{"all servers lost", "Server 1 (h:9001): lost:", "rejoined"} {
+			if n := strings.Count(r.stderr.String(), word); n < 40 || n > 45 {
+				t.Errorf("%q is told %d times", word, n)
+			}
+		}
+	})
+}
+
 func TestDeadFromTheStart(t *testing.T) {
 	for name, change := range map[string]func(*memHost){
 		"refused": func(h *memHost) { h.down = true },

@@ -56,7 +56,7 @@ type server struct {
 	useful   bool          // it has the content, or had it when it was there last
 	hellos   int           // since it last sent something of the content
 	told     string        // the last trouble that was told, so that it is told once
-	telling  *rate.Limiter // of trouble; nil: there was none
+	telling  *rate.Limiter // of trouble
 	untold   bool          // the last trouble was one too many to be told
 	refusal  error         // how it refused the latest attempt, for now or for good (isFatal); nil: it did not
 	corrupts int

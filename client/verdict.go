@@ -100,7 +100,9 @@ func (d *download) tellAllLost() {
 		if d.cfg.Wait == 0 {
 			how = "trying each once more"
 		}
-		d.tell.Printf("all servers lost: %s; what has verified is kept", how)
+		if d.telling.Allow() {
+			d.tell.Printf("all servers lost: %s; what has verified is kept", how)
+		}
 	}
 }
 

@@ -32,15 +32,14 @@ const (
 	moreToTell = 10 * time.Second
 )
 
+func newTelling() *rate.Limiter { return rate.NewLimiter(rate.Every(moreToTell), troubles) }
+
 // trouble is an event that is told once, however often it comes in a row, and not without end
 // where it comes and goes.
 func (d *download) trouble(s *server, text string) {
 	if s.told == text {
 		s.untold = false
 		return
-	}
-	if s.telling == nil {
-		s.telling = rate.NewLimiter(rate.Every(moreToTell), troubles)
 	}
 	left := s.untold
 	if s.untold = !s.telling.Allow(); s.untold {
