@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -70,6 +71,7 @@ type quicTransport struct {
 	mu        sync.Mutex
 	closed    bool
 	lingering sync.WaitGroup // joined under mu while closed is false
+	lingers   atomic.Int64   // accepted connections among them
 	listening map[string]*quicSocket
 }
 

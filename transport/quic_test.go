@@ -184,6 +184,22 @@ func TestLingerEnds(t *testing.T) {
 	client.Close()
 }
 
+// TestManyLingerShortly: clients that never close cannot pile up connections that have been served.
+func TestManyLingerShortly(t *testing.T) {
+	_, conn := accepted(t, "quic")
+	server := conn.(*quicConn).transport
+	server.lingers.Add(manyLingering)
+	begun := time.Now()
+	conn.Close()
+	server.lingering.Wait()
+	if took := time.Since(begun); took < shortLinger/2 || took > quicLinger/2 {
+		t.Errorf("it took %v, want %v", took, shortLinger)
+	}
+	if n := server.lingers.Load(); n != manyLingering {
+		t.Errorf("%d are counted, want %d", n, manyLingering)
+	}
+}
+
 // TestOldPortIsTakenOver: the connections of a closed listener keep its socket,
 // and a new listener on the same port shares it.
 func TestOldPortIsTakenOver(t *testing.T) {
