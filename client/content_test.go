@@ -415,7 +415,7 @@ func TestWrongSizeWithDigest(t *testing.T) {
 			nothing := actor{name: "f.bin", welcome: func(w *wire.Welcome) { w.Root = segment.Root(blake3.Sum256(data)) }}
 			w.script(1, 200*kB, 1*time.Millisecond, nothing.talk)
 			w.serve(2, w.file("f.bin", data), 200*kB, 20*time.Millisecond)
-			w.download(2, wants(data)).complete("f.bin", data).told("the hash tree does not match the file's digest", 3).within(1.3, len(data), 200*kB)
+			w.download(2, wants(data)).complete("f.bin", data).mentioned("the hash tree does not match the file's digest").within(1.3, len(data), 200*kB)
 		})
 	})
 }
