@@ -63,12 +63,7 @@ func TestCrashBeforeRename(t *testing.T) {
 	if p.missing != 0 {
 		t.Fatalf("%d segments missing", p.missing)
 	}
-	path, err := p.Finish()
-	if err != nil {
-		t.Fatal(err)
-	}
-	content(t, path, data)
-	holds(t, dir, "film.avi")
+	finish(t, p, data)
 }
 
 func TestCrashAfterRename(t *testing.T) {

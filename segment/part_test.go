@@ -50,6 +50,17 @@ func fetch(t *testing.T, p *Part, data []byte, segments ...int) {
 	}
 }
 
+// finish holds that the download becomes the file, and leaves nothing else.
+func finish(t *testing.T, p *Part, data []byte) {
+	t.Helper()
+	path, err := p.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content(t, path, data)
+	holds(t, p.dir, "film.avi")
+}
+
 // upTo returns the numbers from 0 to n-1.
 func upTo(n int) (list []int) {
 	for i := range n {
@@ -207,12 +218,7 @@ func TestInterruptAndResume(t *testing.T) {
 				fetch(t, p, data, i)
 			}
 		}
-		path, err := p.Finish()
-		if err != nil {
-			t.Fatal(err)
-		}
-		content(t, path, data)
-		holds(t, dir, "film.avi")
+		finish(t, p, data)
 	}
 }
 
@@ -366,12 +372,7 @@ func TestSalvage(t *testing.T) {
 				t.Errorf("then %d bytes are had", p.HaveBytes())
 			}
 			fetch(t, p, data, upTo(l.Count())...)
-			path, err := p.Finish()
-			if err != nil {
-				t.Fatal(err)
-			}
-			content(t, path, data)
-			holds(t, dir, "film.avi")
+			finish(t, p, data)
 		})
 	}
 }
@@ -450,12 +451,7 @@ func TestNothingToResume(t *testing.T) {
 				t.Errorf("%d bytes had at a new beginning", p.HaveBytes())
 			}
 			fetch(t, p, data, upTo(m.Layout().Count())...)
-			path, err := p.Finish()
-			if err != nil {
-				t.Fatal(err)
-			}
-			content(t, path, data)
-			holds(t, dir, "film.avi")
+			finish(t, p, data)
 		})
 	}
 }

@@ -128,12 +128,7 @@ func TestStateIsMadeAnew(t *testing.T) {
 			}
 			fetch(t, p, data, upTo(p.Manifest().Layout().Count())...)
 			spoil(t, p.state.path)
-			path, err := p.Finish()
-			if err != nil {
-				t.Fatal(err)
-			}
-			content(t, path, data)
-			holds(t, dir, "film.avi")
+			finish(t, p, data)
 		})
 	}
 }

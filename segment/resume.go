@@ -40,33 +40,24 @@ func Resume(ctx context.Context, dir, name string) (*Part, error) {
 }
 
 func resumeOn(ctx context.Context, on disk, dir, name string) (*Part, error) {
-	state, err := openState(on, filepath.Join(dir, name+stateSuffix), false)
-	if err != nil {
-		return nil, err
-	}
-	p := &Part{disk: on, dir: dir, name: name, state: state}
-	if err := p.resume(ctx); err != nil {
-		p.dirty = false
-		p.Close() // the first error is the one to tell
-		return nil, err
-	}
-	return p, nil
+	return goOn(on, dir, name, false, func(p *Part) error { return p.resume(ctx) })
 }
 
 // Salvage goes on with a part file whose state file is missing or damaged: it reads all of it back,
 // on all cores, keeps what verifies against m, and makes the state file anew.
 // The error is ErrNoState when there is no part file; others are as Resume's.
 func Salvage(ctx context.Context, dir, name string, m *Manifest) (*Part, error) {
-	return salvageOn(ctx, system{}, dir, name, m)
+	return goOn(system{}, dir, name, true, func(p *Part) error { return p.salvage(ctx, m) })
 }
 
-func salvageOn(ctx context.Context, on disk, dir, name string, m *Manifest) (*Part, error) {
-	state, err := openState(on, filepath.Join(dir, name+stateSuffix), true)
+// goOn locks the state file, with create also one that is missing, and has the rest read back.
+func goOn(on disk, dir, name string, create bool, read func(*Part) error) (*Part, error) {
+	state, err := openState(on, filepath.Join(dir, name+stateSuffix), create)
 	if err != nil {
 		return nil, err
 	}
 	p := &Part{disk: on, dir: dir, name: name, state: state}
-	if err := p.salvage(ctx, m); err != nil {
+	if err := read(p); err != nil {
 		p.dirty = false
 		p.Close() // the first error is the one to tell
 		return nil, err

@@ -31,12 +31,7 @@ func TestCreateFollowsNoSymlink(t *testing.T) {
 				symlink(t, filepath.Join(elsewhere, target), filepath.Join(dir, "film.avi"+suffix))
 				p := create(t, dir, m)
 				fetch(t, p, data, upTo(p.missing)...)
-				path, err := p.Finish()
-				if err != nil {
-					t.Fatal(err)
-				}
-				content(t, path, data)
-				holds(t, dir, "film.avi")
+				finish(t, p, data)
 				holds(t, elsewhere, "precious")
 				content(t, filepath.Join(elsewhere, "precious"), []byte("precious"))
 			})
