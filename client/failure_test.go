@@ -22,6 +22,15 @@ func (w *world) three(data []byte) (hosts []*memHost) {
 	return hosts
 }
 
+// toAll does something to all of some machines at a time of the world.
+func (w *world) toAll(when time.Duration, hosts []*memHost, do func(*memHost)) {
+	w.at(when, func() {
+		for _, h := range hosts {
+			do(h)
+		}
+	})
+}
+
 func TestFastestDies(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)
@@ -96,11 +105,7 @@ func TestAllDieAndOneReturns(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)
 		h := w.three(data)
-		w.at(2*time.Second, func() {
-			for _, h := range h {
-				h.kill()
-			}
-		})
+		w.toAll(2*time.Second, h, (*memHost).kill)
 		w.at(60*time.Second, h[1].revive)
 		r := w.download(3).complete("f.bin", data).wasted(64<<10).
 			told("all servers lost: seeking them again for up to 10m; what has verified is kept", 1).
@@ -118,16 +123,8 @@ func TestAllSilentForAWhile(t *testing.T) {
 			inWorld(t, func(w *world) {
 				data := content(size, 1)
 				h := w.three(data)
-				w.at(2*time.Second, func() {
-					for _, h := range h {
-						h.stall()
-					}
-				})
-				w.at(7*time.Second, func() {
-					for _, h := range h {
-						h.heal(stuck)
-					}
-				})
+				w.toAll(2*time.Second, h, (*memHost).stall)
+				w.toAll(7*time.Second, h, func(h *memHost) { h.heal(stuck) })
 				r := w.download(3).complete("f.bin", data).mentioned("stalled").wasted(600 << 10)
 				if limit := 5 + float64(size)/(600*kB); r.took.Seconds() > 1.15*limit+1 {
 					t.Errorf("took %v, the limit is %.2f s\n%s", r.took, limit, r.stderr.String())

@@ -19,11 +19,12 @@ import (
 func (d *download) verdict(now time.Time) error {
 	silent := d.silentFor(now)
 	if d.provided() {
-		if silent >= max(d.cfg.Wait, silenceGrace) {
+		patience := max(d.cfg.Wait, silenceGrace)
+		if silent >= patience {
 			return &NoServerError{Wait: silent.Round(time.Second), Last: errors.New("all connected servers are silent")}
 		}
 		if silent >= silenceTold {
-			d.tellAllSilent()
+			d.tellAllSilent(patience)
 		}
 		return nil
 	}
@@ -74,7 +75,7 @@ func (d *download) allFinalOrGone() bool {
 
 // tellAllSilent says once that those that are connected bring nothing, so that a system which was cut
 // off the net, and tells of no lost connection, is not taken for one that hangs.
-func (d *download) tellAllSilent() {
+func (d *download) tellAllSilent(patience time.Duration) {
 	for c := range d.conns() {
 		if c.server.state != stalled {
 			return
@@ -82,7 +83,7 @@ func (d *download) tellAllSilent() {
 	}
 	if !d.allSilent {
 		d.allSilent = true
-		d.tell.Printf("all servers lost: nothing comes from those that are connected, waiting for up to %v; what has verified is kept", words(max(d.cfg.Wait, silenceGrace)))
+		d.tellLoss("nothing comes from those that are connected, waiting for up to " + words(patience))
 	}
 }
 
@@ -96,13 +97,18 @@ func (d *download) tellAllLost() {
 				s.wake() // it may have what we want by now, or be lost as well
 			}
 		}
-		how := fmt.Sprintf("seeking them again for up to %v", words(d.cfg.Wait))
+		how := "seeking them again for up to " + words(d.cfg.Wait)
 		if d.cfg.Wait == 0 {
 			how = "trying each once more"
 		}
-		if d.telling.Allow() {
-			d.tell.Printf("all servers lost: %s; what has verified is kept", how)
-		}
+		d.tellLoss(how)
+	}
+}
+
+// tellLoss tells of the loss of all servers, and how it goes on; not without end where they come and go.
+func (d *download) tellLoss(how string) {
+	if d.telling.Allow() {
+		d.tell.Printf("all servers lost: %s; what has verified is kept", how)
 	}
 }
 

@@ -185,11 +185,7 @@ func TestAllLostForGood(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)
 		h := w.three(data)
-		w.at(3*time.Second, func() {
-			for _, h := range h {
-				h.kill()
-			}
-		})
+		w.toAll(3*time.Second, h, (*memHost).kill)
 		r := w.download(3, waitFor(30*time.Second)).noServer("within 30s", "what has verified is kept in", "-r goes on from there").
 			told("all servers lost: seeking them again for up to 30s", 1).between(33*time.Second, 35*time.Second)
 		for _, h := range h {
@@ -207,11 +203,7 @@ func TestAllLostBesideAnotherFile(t *testing.T) {
 	inWorld(t, func(w *world) {
 		h := w.three(content(size, 1))
 		h = append(h, w.serve(4, w.file("f.bin", content(size, 2)), 200*kB, 20*time.Millisecond))
-		w.at(2*time.Second, func() {
-			for _, h := range h {
-				h.kill()
-			}
-		})
+		w.toAll(2*time.Second, h, (*memHost).kill)
 		w.download(4, waitFor(5*time.Second)).noServer("within 5s").between(7*time.Second, 9*time.Second)
 	})
 }
@@ -221,11 +213,7 @@ func TestAllLostWithoutWaiting(t *testing.T) {
 	inWorld(t, func(w *world) {
 		data := content(size, 1)
 		h := w.three(data)
-		w.at(3*time.Second, func() {
-			for _, h := range h {
-				h.kill()
-			}
-		})
+		w.toAll(3*time.Second, h, (*memHost).kill)
 		w.download(3, waitFor(0)).noServer("nothing listens there").between(3*time.Second, 5*time.Second)
 	})
 }
@@ -238,11 +226,7 @@ func TestAllSilentForGood(t *testing.T) {
 			inWorld(t, func(w *world) {
 				data := content(size, 1)
 				h := w.three(data)
-				w.at(3*time.Second, func() {
-					for _, h := range h {
-						h.stall()
-					}
-				})
+				w.toAll(3*time.Second, h, (*memHost).stall)
 				w.download(3, waitFor(wait)).noServer(patience.String(), "all connected servers are silent").
 					told("all servers lost: nothing comes from those that are connected, waiting for up to "+strings.TrimSuffix(patience.String(), "0s")+";", 1).
 					between(3*time.Second+patience, 3*time.Second+patience*5/4)
