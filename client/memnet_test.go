@@ -352,6 +352,19 @@ func (c *memConn) SetUnsent(bytes int) error {
 	return nil
 }
 
+// AwaitUnsent waits until less than half of that is unsent.
+func (c *memConn) AwaitUnsent() error {
+	c.host.net.mu.Lock()
+	defer c.host.net.mu.Unlock()
+	for len(c.unsent) >= c.buffer/2 && !c.closed && !c.finishing && c.err == nil {
+		if expired(c.wdl) {
+			return opError("write", string(c.remote), os.ErrDeadlineExceeded)
+		}
+		c.changed.Wait()
+	}
+	return nil
+}
+
 func (c *memConn) LocalAddr() net.Addr  { return c.local }
 func (c *memConn) RemoteAddr() net.Addr { return c.remote }
 

@@ -3,6 +3,8 @@ package server
 import (
 	"net"
 	"time"
+
+	"braid/wire"
 )
 
 // What a socket holds unsent can no longer be cancelled, so it is worth no
@@ -11,23 +13,45 @@ const (
 	minUnsent  = 16 << 10 // and at first
 	maxUnsent  = 512 << 10
 	unsentTime = 25 * time.Millisecond
-	paceTime   = 100 * time.Millisecond // a rate is measured over so long
+	paceTime   = 20 * time.Millisecond // a rate is measured over so long
 )
+
+// minFrame is the size of the smallest DATA messages, in bytes: large ones cost less, but a cancel
+// is heeded only between two of them.
+const minFrame = 16 << 10
+
+// shortable is a connection whose unsent queue can be kept short.
+type shortable interface {
+	SetUnsent(bytes int) error
+	AwaitUnsent() error
+}
 
 // pace keeps a connection's unsent queue short, where the transport can.
 type pace struct {
-	set    func(bytes int) error // nil: the transport cannot
+	conn   shortable // nil: the transport cannot
 	unsent int
 	since  time.Time // of the measurement; zero: nothing was sent since the last pause
 	sent   int
 }
 
 func newPace(conn net.Conn) pace {
-	c, ok := conn.(interface{ SetUnsent(bytes int) error })
-	if !ok || c.SetUnsent(minUnsent) != nil {
-		return pace{}
+	p := pace{unsent: minUnsent}
+	if c, ok := conn.(shortable); ok && c.SetUnsent(minUnsent) == nil {
+		p.conn = c
 	}
-	return pace{set: c.SetUnsent, unsent: minUnsent}
+	return p
+}
+
+// frame is how large a DATA message should be, in bytes: the socket asks for one when it holds half
+// of what it may.
+func (p *pace) frame() int { return min(max(p.unsent/2, minFrame), wire.MaxData) }
+
+// await waits until the socket has room for more.
+func (p *pace) await() error {
+	if p.conn == nil {
+		return nil
+	}
+	return p.conn.AwaitUnsent()
 }
 
 // pause says that there was nothing to send: that time does not count.
@@ -35,9 +59,6 @@ func (p *pace) pause() { p.since = time.Time{} }
 
 // wrote takes note of n bytes that the socket has taken.
 func (p *pace) wrote(n int, now time.Time) {
-	if p.set == nil {
-		return
-	}
 	if p.since.IsZero() {
 		p.since, p.sent = now, 0
 		return
@@ -52,6 +73,8 @@ func (p *pace) wrote(n int, now time.Time) {
 	p.since, p.sent = now, 0
 	if want > p.unsent*5/4 || want < p.unsent*4/5 {
 		p.unsent = want
-		_ = p.set(want) // a socket that refuses stays as it is
+		if p.conn != nil {
+			_ = p.conn.SetUnsent(want) // a socket that refuses stays as it is
+		}
 	}
 }

@@ -18,13 +18,6 @@ import (
 	"braid/wire"
 )
 
-// Sizes of DATA messages, in bytes, and how long sending one should take: large ones
-// cost less, but a cancel is heeded only between two of them.
-const (
-	minFrame  = 16 << 10
-	frameTime = 10 * time.Millisecond
-)
-
 // recheck is how often a sender looks whether the file is still the one that
 // was hashed. The client verifies every segment; this is to tell it why.
 const recheck = 100 * time.Millisecond
@@ -58,7 +51,6 @@ type sender struct {
 	lastID  uint32
 	values  []byte // of the manifest, still to be sent
 	asked   bool   // the manifest has been asked for, or was sent unasked
-	frame   int    // bytes of the next DATA message
 	checked time.Time
 	pace    pace
 	talk    *rate.Limiter // messages that ask for nothing
@@ -74,13 +66,11 @@ func newSender(s *session, file *os.File) *sender {
 		manifest: s.source.Manifest(),
 		in:       make(chan wire.Message, 64),
 		done:     make(chan struct{}),
-		frame:    minFrame,
 		begun:    time.Now(),
 		checked:  time.Now(),
 		pace:     newPace(s.conn),
 		talk:     rate.NewLimiter(idleTalkRate, idleTalkBurst),
 	}
-	t.adapt(frameTime)
 	return t
 }
 
@@ -99,6 +89,9 @@ func (t *sender) run(ctx context.Context, hello wire.Hello) error {
 		return err
 	}
 	for {
+		if err := t.ready(); err != nil {
+			return err
+		}
 		if err := t.heed(ctx); err != nil {
 			return err
 		}
@@ -116,12 +109,28 @@ func (t *sender) run(ctx context.Context, hello wire.Hello) error {
 	}
 }
 
+// ready waits, if there is something to send, until the socket can do with more.
+func (t *sender) ready() error {
+	if !t.busy() {
+		return nil
+	}
+	t.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	return t.pace.await()
+}
+
+// busy reports whether there is something to send.
+func (t *sender) busy() bool { return len(t.queue) > 0 || len(t.values) > 0 }
+
 // next is how much of manifest or file the next message carries, in bytes.
 func (t *sender) next() int {
-	if len(t.values) > 0 {
-		return min(len(t.values), wire.MaxManifest, max(t.frame&^31, 32))
+	frame := t.pace.frame()
+	if t.limiter != nil {
+		frame = min(frame, max(t.limiter.Burst()/pieces, 1))
 	}
-	return int(min(int64(t.frame), t.queue[0].end-t.queue[0].begin))
+	if len(t.values) > 0 {
+		return min(len(t.values), wire.MaxManifest, max(frame&^31, 32))
+	}
+	return int(min(int64(frame), t.queue[0].end-t.queue[0].begin))
 }
 
 // send sends the next message.
@@ -165,7 +174,7 @@ func hardy(c net.Conn) bool {
 // nothing to send.
 func (t *sender) heed(ctx context.Context) error {
 	for {
-		if len(t.queue) > 0 || len(t.values) > 0 {
+		if t.busy() {
 			select {
 			case m := <-t.in:
 				if err := t.handle(m); err != nil {
@@ -309,35 +318,17 @@ func (t *sender) sendData(n int) error {
 		}
 	}
 	q := &t.queue[0]
-	begun := time.Now()
 	t.buf = wire.Append(t.buf[:0], wire.Data{ID: q.id, Offset: q.begin, Len: n})
 	if err := t.writeFile(q.begin, n); err != nil {
 		return err
 	}
-	now = time.Now()
-	t.adapt(now.Sub(begun))
-	t.pace.wrote(n, now)
+	t.pace.wrote(n, time.Now())
 	t.sent(n)
 	q.begin += int64(n)
 	if q.begin >= q.end {
 		t.queue = slices.Delete(t.queue, 0, 1)
 	}
 	return nil
-}
-
-// adapt chooses the size of the next DATA message by how long one took.
-func (t *sender) adapt(took time.Duration) {
-	top := wire.MaxData
-	if t.limiter != nil {
-		top = min(top, max(t.limiter.Burst()/pieces, 1))
-	}
-	switch {
-	case took < frameTime/2:
-		t.frame *= 2
-	case took > frameTime*2:
-		t.frame /= 2
-	}
-	t.frame = min(max(t.frame, minFrame), top)
 }
 
 // writeFile sends the header in buf and n bytes of the file at off. A

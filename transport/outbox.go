@@ -115,3 +115,11 @@ func setUnsent(conn net.Conn, bytes int) error {
 	}
 	return errors.ErrUnsupported
 }
+
+// awaitUnsent is AwaitUnsent where a connection has it.
+func awaitUnsent(conn net.Conn) error {
+	if u, ok := conn.(interface{ AwaitUnsent() error }); ok {
+		return u.AwaitUnsent()
+	}
+	return nil
+}

@@ -82,6 +82,23 @@ func (c *tcpConn) SetUnsent(bytes int) error {
 	return set
 }
 
+// AwaitUnsent waits until the socket holds less unsent than half of what SetUnsent allows. A
+// write waits for that only where it begins another packet buffer, and those take up to 64 KiB.
+// A peer on this machine is not waited for: nothing is far from it.
+func (c *tcpConn) AwaitUnsent() error {
+	if c.here {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Write(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+		return n > 0 || err != nil // what is wrong is for the next write to tell
+	})
+}
+
 // ReadFrom sends what r reads, by sendfile where r is a file, and looks after
 // the path now and then.
 func (c *tcpConn) ReadFrom(r io.Reader) (int64, error) {

@@ -3,10 +3,12 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,6 +74,38 @@ func TestWrappersKeepTheSender(t *testing.T) {
 		if err := setUnsent(c, 1); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v, want errors.ErrUnsupported", name, err)
 		}
+	}
+}
+
+// TestAwaitUnsent: a sender that is not heard waits until its peer has read, or its time is over;
+// one on the same machine does not wait.
+func TestAwaitUnsent(t *testing.T) {
+	for _, name := range []string{"tcp", "tls", "tcp+zstd", "tls+zstd"} {
+		t.Run(name, func(t *testing.T) {
+			peer, c := accepted(t, name)
+			if err := setUnsent(c, 16<<10); err != nil {
+				t.Fatal(err)
+			}
+			c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			for range 1000 {
+				if _, err := c.Write(noise(64 << 10)); err != nil {
+					break // nothing more fits
+				}
+			}
+			if err := awaitUnsent(c); err != nil {
+				t.Errorf("here: %v", err)
+			}
+			below(c).here = false
+			c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+			if err := awaitUnsent(c); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("unread: %v, want a passed deadline", err)
+			}
+			go io.Copy(io.Discard, peer)
+			c.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			if err := awaitUnsent(c); err != nil {
+				t.Errorf("read: %v", err)
+			}
+		})
 	}
 }
 

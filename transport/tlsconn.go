@@ -113,6 +113,9 @@ func (c *tlsConn) Behind() bool { return isBehind(c.raw) }
 // SetUnsent is that of the connection below.
 func (c *tlsConn) SetUnsent(bytes int) error { return setUnsent(c.raw, bytes) }
 
+// AwaitUnsent is that of the connection below.
+func (c *tlsConn) AwaitUnsent() error { return awaitUnsent(c.raw) }
+
 func (c *tlsConn) SetDeadline(t time.Time) error {
 	c.deadline.set(t)
 	return c.raw.SetDeadline(t)

@@ -229,6 +229,9 @@ func (c *zstdConn) Behind() bool { return isBehind(c.Conn) }
 // SetUnsent is that of the connection below; it counts compressed bytes.
 func (c *zstdConn) SetUnsent(bytes int) error { return setUnsent(c.Conn, bytes) }
 
+// AwaitUnsent is that of the connection below.
+func (c *zstdConn) AwaitUnsent() error { return awaitUnsent(c.Conn) }
+
 func (c *zstdConn) SetDeadline(t time.Time) error {
 	c.readDeadline.set(t)
 	c.writeDeadline.set(t)
