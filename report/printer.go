@@ -75,21 +75,34 @@ func newQueue() *queue {
 func (q *queue) run() {
 	defer close(q.ended)
 	for {
-		var j job
 		select {
-		case j = <-q.jobs:
-		default:
-			select {
-			case j = <-q.jobs:
-			case <-q.ending:
-				return
-			}
+		case j := <-q.jobs:
+			q.work(j)
+		case <-q.ending:
+			q.drain()
+			return
 		}
-		if err := j.do(); err != nil {
-			q.failed(err)
-		}
-		close(j.done)
 	}
+}
+
+// drain does the jobs that were asked for before the end: a select does not tell which of two
+// channels was ready first.
+func (q *queue) drain() {
+	for {
+		select {
+		case j := <-q.jobs:
+			q.work(j)
+		default:
+			return
+		}
+	}
+}
+
+func (q *queue) work(j job) {
+	if err := j.do(); err != nil {
+		q.failed(err)
+	}
+	close(j.done)
 }
 
 // wait has who asks from now on wait until the job is done, or ctx is over.

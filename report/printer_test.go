@@ -81,3 +81,16 @@ func TestPrinterInterrupted(t *testing.T) {
 		compare(t, got.all, slices.Repeat([]string{"x"}, blockBacklog))
 	})
 }
+
+// TestPrinterLastLine loses no line that was printed just before the end.
+func TestPrinterLastLine(t *testing.T) {
+	for range 2000 {
+		var got writes
+		p := NewPrinter(&got)
+		fmt.Fprint(p, "last\n")
+		p.Close(t.Context())
+		if len(got.all) != 1 {
+			t.Fatalf("wrote %q", got.all)
+		}
+	}
+}
