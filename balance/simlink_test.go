@@ -85,7 +85,7 @@ type simLane struct {
 	closing  bool
 	unsent   []*chunk
 	unsentN  int
-	notSent  int // a server writes on while less is unsent
+	notSent  int // bytes that may be unsent; a server waits until it is less than half
 	frame    int64
 	wrote    int // since paced
 	paced    int64
@@ -207,7 +207,7 @@ func (s *simulation) send(ln *simLane) {
 		ln.flightN += c.n
 		s.transmit(ln, c)
 	}
-	if ln.unsentN < ln.notSent && len(ln.reqs) > 0 {
+	if ln.unsentN < ln.notSent/2 && len(ln.reqs) > 0 {
 		s.write(ln)
 	}
 	s.mayEnd(ln)

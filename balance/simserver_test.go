@@ -2,7 +2,7 @@ package balance
 
 const (
 	firstFrame = 16 << 10
-	minUnsent  = 16 << 10 // a server writes on while less is unsent, at least and at first
+	minUnsent  = 16 << 10 // what a server's socket may hold unsent, at least and at first
 )
 
 type simReq struct {
@@ -36,10 +36,10 @@ func (ln *simLane) cancel(o Order) {
 	}
 }
 
-// write fills the socket's buffer frame by frame.
+// write fills the socket's buffer frame by frame, while it holds less than half of what it may.
 func (s *simulation) write(ln *simLane) {
 	s.pace(ln)
-	for ln.open && ln.unsentN < ln.notSent && len(ln.reqs) > 0 {
+	for ln.open && ln.unsentN < ln.notSent/2 && len(ln.reqs) > 0 {
 		r := ln.reqs[0]
 		for frame := int64(0); frame < ln.frame && r.seg < r.keep; {
 			seg := r.run.First + r.seg
@@ -62,7 +62,7 @@ func (s *simulation) write(ln *simLane) {
 	s.send(ln)
 }
 
-// pace sizes what a server has in hand by the rate of the last 100 ms, as package server does.
+// pace sizes what a server has in hand by the rate of the last 20 ms, as package server does.
 func (s *simulation) pace(ln *simLane) {
 	if len(ln.reqs) == 0 {
 		ln.paced, ln.wrote = 0, 0
@@ -71,10 +71,10 @@ func (s *simulation) pace(ln *simLane) {
 	switch took := float64(s.now-ln.paced) / 1e9; {
 	case ln.paced == 0:
 		ln.paced = s.now
-	case took >= 0.1:
+	case took >= 0.02:
 		rate := float64(ln.wrote) / took
 		ln.notSent = int(min(max(rate*0.025, minUnsent), 512<<10))
-		ln.frame = int64(min(max(rate*0.01, firstFrame), 256<<10))
+		ln.frame = int64(min(max(ln.notSent/2, firstFrame), 256<<10))
 		ln.paced, ln.wrote = s.now, 0
 	}
 }
