@@ -60,7 +60,7 @@ type sender struct {
 }
 
 func newSender(s *session, file *os.File) *sender {
-	t := &sender{
+	return &sender{
 		session:  s,
 		file:     file,
 		manifest: s.source.Manifest(),
@@ -71,7 +71,6 @@ func newSender(s *session, file *os.File) *sender {
 		pace:     newPace(s.conn),
 		talk:     rate.NewLimiter(idleTalkRate, idleTalkBurst),
 	}
-	return t
 }
 
 // idleSince tells since when there has been nothing to send: now, if there is.

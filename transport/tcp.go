@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,13 +35,13 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 	if t, ok := c.(*net.TCPConn); ok {
 		widen(t)
-		return &gathering{TCPConn: t, backlog: newBacklog()}, nil
+		return newGathering(t), nil
 	}
 	return c, nil
 }
 
-// A read that brings little is followed by a pause, so that a slow link costs
-// one wake-up for many packets. All connections wait for the same tick, and so share it.
+// After a read that brought little the next one waits, so that a slow link costs one wake-up for
+// many packets. All connections wait for the same tick, and so share it.
 const (
 	littleRead = 16 << 10 // bytes
 	readTick   = 3 * time.Millisecond
@@ -49,17 +51,41 @@ const (
 type gathering struct {
 	*net.TCPConn
 	backlog
+	tick    time.Duration
+	little  atomic.Bool   // the last read brought little
+	closed  chan struct{} // by Close
+	closing sync.Once
+}
+
+func newGathering(c *net.TCPConn) *gathering {
+	return &gathering{TCPConn: c, backlog: newBacklog(), tick: readTick, closed: make(chan struct{})}
 }
 
 func (g *gathering) Read(p []byte) (int, error) {
 	g.begin()
 	defer g.end()
+	if g.little.Load() {
+		g.rest()
+	}
 	n, err := g.TCPConn.Read(p)
 	g.found(n, len(p))
-	if err == nil && n < len(p) && n < littleRead {
-		time.Sleep(readTick - time.Duration(time.Now().UnixNano())%readTick)
-	}
+	g.little.Store(err == nil && n < len(p) && n < littleRead)
 	return n, err
+}
+
+// rest waits for the next tick, or the end.
+func (g *gathering) rest() {
+	t := time.NewTimer(g.tick - time.Duration(time.Now().UnixNano())%g.tick)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-g.closed:
+	}
+}
+
+func (g *gathering) Close() error {
+	g.closing.Do(func() { close(g.closed) })
+	return g.TCPConn.Close()
 }
 
 // WriteTo is not that of net.TCPConn, which would go past Read.
