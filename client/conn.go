@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -71,8 +72,9 @@ type conn struct {
 	reported time.Time
 
 	begun  time.Time
-	pings  atomic.Int32 // that were sent and not answered
-	pinged atomic.Int64 // when the last PING was sent, ns since begun; 0: it was answered
+	pings  atomic.Int32              // that were sent and not answered
+	timed  atomic.Pointer[timedPing] // one of those; nil: none
+	pinged uint64                    // of the writer alone: PINGs that were sent
 
 	// Of the download alone.
 	why     purpose
@@ -88,6 +90,12 @@ type conn struct {
 	manifest   *segment.Manifest // that has come on it, and folds up to the root
 	challenged bool              // it was asked for a proof of the size, see proof.go
 	proving    bool              // the proof has come
+}
+
+// timedPing is a PING whose answer tells the round trip.
+type timedPing struct {
+	token [8]byte
+	sent  time.Time
 }
 
 // key is the content that the server has offered.
@@ -168,9 +176,12 @@ func (c *conn) write(ctx context.Context) error {
 }
 
 func (c *conn) encode(b []byte, m wire.Message) []byte {
-	if m.Type() == wire.TypePing {
+	if ping, ok := m.(wire.Ping); ok {
+		c.pinged++
+		binary.BigEndian.PutUint64(ping.Token[:], c.pinged)
 		c.pings.Add(1)
-		c.pinged.CompareAndSwap(0, int64(time.Since(c.begun)))
+		c.timed.CompareAndSwap(nil, &timedPing{ping.Token, time.Now()})
+		m = ping
 	}
 	return wire.Append(b, m)
 }

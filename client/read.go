@@ -44,8 +44,9 @@ func (c *conn) read(ctx context.Context) error {
 			if c.pings.Add(-1) < 0 {
 				return &wire.ProtocolError{Reason: "PONG that answers no PING"}
 			}
-			if sent := c.pinged.Swap(0); sent != 0 {
-				c.emit(ponged{c, time.Since(c.begun) - time.Duration(sent)})
+			if t := c.timed.Load(); t != nil && t.token == m.Token {
+				c.timed.Store(nil)
+				c.emit(ponged{c, time.Since(t.sent)})
 			}
 		case wire.Refuse:
 			return &refusal{code: m.Code, text: m.Text}
