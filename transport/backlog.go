@@ -8,7 +8,7 @@ import (
 // backlog tells whether more has come on a connection than its reader has taken.
 type backlog struct {
 	start   time.Time    // times are counted from it, on the monotonic clock
-	full    atomic.Int64 // bytes that were read since a read found less than it could take
+	full    atomic.Int64 // bytes that were read since a read waited or found less than it could take
 	reading atomic.Int64 // since when a read is under way, ns; 0: none is
 }
 
@@ -17,14 +17,16 @@ func newBacklog() backlog { return backlog{start: time.Now().Add(-1)} }
 
 const (
 	muchRead = 32 << 10              // bytes that tell of more
-	waiting  = 50 * time.Millisecond // on a busy machine a read may take so long though there is more
+	busyRead = 50 * time.Millisecond // on a busy machine a read may take so long though there is more
+	waited   = 3 * time.Millisecond  // what a read that took so long found is as a rule all that there is
 )
 
 func (b *backlog) begin() { b.reading.Store(int64(time.Since(b.start))) }
 
-// found notes that a read that could take room bytes took n.
+// found notes that the read that is under way could take room bytes and took n. What paces itself
+// sends message by message, and those end where the reader's room does.
 func (b *backlog) found(n, room int) {
-	if n < room {
+	if n < room || time.Since(b.start)-time.Duration(b.reading.Load()) >= waited {
 		b.full.Store(0)
 	} else {
 		b.full.Add(int64(n))
@@ -37,5 +39,5 @@ func (b *backlog) end() { b.reading.Store(0) }
 // has read, or has found all that it could take for a while. It may be called at any time.
 func (b *backlog) Behind() bool {
 	since := b.reading.Load()
-	return since == 0 || b.full.Load() >= muchRead && time.Since(b.start)-time.Duration(since) < waiting
+	return since == 0 || b.full.Load() >= muchRead && time.Since(b.start)-time.Duration(since) < busyRead
 }

@@ -18,8 +18,9 @@ func TestBacklog(t *testing.T) {
 				t.Errorf("%s: behind %v, want %v", when, !want, want)
 			}
 		}
-		read := func(n, room int) {
+		read := func(n, room int, took time.Duration) {
 			b.begin()
+			time.Sleep(took)
 			b.found(n, room)
 			b.end()
 		}
@@ -28,17 +29,24 @@ func TestBacklog(t *testing.T) {
 		expect(false, "the first read waits")
 		b.end()
 		for range 2 {
-			read(muchRead/2, muchRead/2)
+			read(muchRead/2, muchRead/2, 0)
 		}
 		b.begin()
 		expect(true, "reads have found all that they could take")
-		time.Sleep(waiting)
+		time.Sleep(busyRead)
 		expect(false, "but the next one has waited for long")
 		b.end()
 		expect(true, "the reader is busy")
-		read(100, 101)
+		read(100, 101, 0)
 		b.begin()
 		expect(false, "a read has found less than it could take")
+		b.end()
+		for range 10 {
+			read(muchRead/4, muchRead/4, waited)
+			read(muchRead*3/4, muchRead*3/4, 0)
+		}
+		b.begin()
+		expect(false, "one message after the other comes, and each is waited for")
 	})
 }
 
