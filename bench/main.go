@@ -2,7 +2,7 @@
 // beside whatever peers are installed, and prints Markdown tables.
 //
 //	go run ./bench loopback     one large file, against cp, curl, aria2c and axel
-//	go run ./bench limits       four servers of unequal limits, against the fluid limit
+//	go run ./bench limits       servers of unequal limits, over every transport, against the fluid limit
 //	go run ./bench memory       peak memory of client and server
 //	go run ./bench scale        many servers, many clients, many sizes
 //	go run ./bench transports   the transports side by side, and what carries them alone

@@ -8,25 +8,49 @@ import (
 	"sync"
 )
 
-// limits downloads 30 MB from servers limited to 1, 2, 4 and 8 MB/s: the fluid
-// limit is two seconds.
+// builtin are the transports that the binary knows.
+var builtin = strings.Fields("tcp tls quic tcp+zstd tls+zstd quic+zstd")
+
+// limits downloads a file over every transport from servers of unequal limits, first one that takes
+// two seconds at the fluid limit, then one that takes half a second.
 func (b *bench) limits() error {
-	const size, sum = 30e6, 15e6
+	fmt.Println("| limits, MB/s | MB | transport | seconds | × fluid limit |\n|---|---|---|---|---|")
+	if err := b.limitRows(30e6, 1, 2, 4, 8); err != nil {
+		return err
+	}
+	return b.limitRows(8e6, 1, 5, 10)
+}
+
+// limitRows downloads so many bytes from servers with limits in MB/s.
+func (b *bench) limitRows(size int64, limits ...int) error {
 	file, err := b.randomFile("file.bin", size)
 	if err != nil {
 		return err
 	}
-	server, ports, err := b.serve(file, 4, "--limit", "1MB,2MB,4MB,8MB")
-	if err != nil {
+	defer os.Remove(file)
+	sum := 0
+	var each []string
+	for _, limit := range limits {
+		sum += limit
+		each = append(each, fmt.Sprintf("%dMB", limit))
+	}
+	var rows []*row
+	for _, name := range builtin {
+		server, ports, err := b.serve(file, len(limits), "--limit", strings.Join(each, ","), "--transport", name)
+		if err != nil {
+			return err
+		}
+		defer server.stop()
+		rows = append(rows, &row{name: name, run: func() (sample, error) { return b.fetch(ports, "--transport", name) }})
+	}
+	if err := b.interleave(rows); err != nil {
 		return err
 	}
-	defer server.stop()
-	r := &row{name: "limits", run: func() (sample, error) { return b.fetch(ports) }}
-	if err := b.interleave([]*row{r}); err != nil {
-		return err
+	fluid := float64(size) / 1e6 / float64(sum)
+	for _, r := range rows {
+		wall := median(r.got, wallOf)
+		fmt.Printf("| %s | %d | %s | %.3f | %.3f |\n", strings.Trim(fmt.Sprint(limits), "[]"), size/1e6, r.name, wall, wall/fluid)
 	}
-	wall, fluid := median(r.got, wallOf), float64(size)/sum
-	fmt.Printf("| limits 1, 2, 4, 8 MB/s; 30 MB; median of %d | seconds | × fluid limit |\n|---|---|---|\n| braid | %.3f | %.3f |\n", len(r.got), wall, wall/fluid)
 	return nil
 }
 
@@ -149,7 +173,7 @@ func (b *bench) transports() error {
 		return err
 	}
 	var rows []*row
-	for _, name := range strings.Fields("tcp tls quic tcp+zstd tls+zstd quic+zstd") {
+	for _, name := range builtin {
 		server, ports, err := b.serve(file, 4, "--transport", name)
 		if err != nil {
 			return err
