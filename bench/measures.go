@@ -8,9 +8,6 @@ import (
 	"sync"
 )
 
-// builtin are the transports that the binary knows.
-var builtin = strings.Fields("tcp tls quic tcp+zstd tls+zstd quic+zstd")
-
 // limits downloads a file over every transport from servers of unequal limits, first one that takes
 // two seconds at the fluid limit, then one that takes half a second.
 func (b *bench) limits() error {
@@ -34,14 +31,10 @@ func (b *bench) limitRows(size int64, limits ...int) error {
 		sum += limit
 		each = append(each, fmt.Sprintf("%dMB", limit))
 	}
-	var rows []*row
-	for _, name := range builtin {
-		server, ports, err := b.serve(file, len(limits), "--limit", strings.Join(each, ","), "--transport", name)
-		if err != nil {
-			return err
-		}
-		defer server.stop()
-		rows = append(rows, &row{name: name, run: func() (sample, error) { return b.fetch(ports, "--transport", name) }})
+	rows, stop, err := b.transportRows(file, len(limits), "--limit", strings.Join(each, ","))
+	defer stop()
+	if err != nil {
+		return err
 	}
 	if err := b.interleave(rows); err != nil {
 		return err
@@ -172,14 +165,10 @@ func (b *bench) transports() error {
 	if err != nil {
 		return err
 	}
-	var rows []*row
-	for _, name := range builtin {
-		server, ports, err := b.serve(file, 4, "--transport", name)
-		if err != nil {
-			return err
-		}
-		defer server.stop()
-		rows = append(rows, &row{name: name, run: func() (sample, error) { return b.fetch(ports, "--transport", name) }})
+	rows, stop, err := b.transportRows(file, 4)
+	defer stop()
+	if err != nil {
+		return err
 	}
 	pipes := map[string][]*row{}
 	for _, kind := range []string{"tls", "quic"} {
@@ -204,4 +193,25 @@ func (b *bench) transports() error {
 		}
 	}
 	return nil
+}
+
+// transportRows serves a file from n servers over every transport that the binary knows, with a row
+// for each. The caller calls stop, after an error as well.
+func (b *bench) transportRows(file string, n int, more ...string) (rows []*row, stop func(), err error) {
+	var servers []*process
+	stop = func() {
+		for _, s := range servers {
+			s.stop()
+		}
+	}
+	for _, name := range strings.Fields("tcp tls quic tcp+zstd tls+zstd quic+zstd") {
+		over := []string{"--transport", name}
+		server, ports, err := b.serve(file, n, append(over, more...)...)
+		if err != nil {
+			return nil, stop, err
+		}
+		servers = append(servers, server)
+		rows = append(rows, &row{name: name, run: func() (sample, error) { return b.fetch(ports, over...) }})
+	}
+	return rows, stop, nil
 }

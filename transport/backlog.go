@@ -21,12 +21,15 @@ const (
 	waited   = 3 * time.Millisecond  // what a read that took so long found is as a rule all that there is
 )
 
+// age is how long ago a time was, in ns since start.
+func (b *backlog) age(ns int64) time.Duration { return time.Since(b.start) - time.Duration(ns) }
+
 func (b *backlog) begin() { b.reading.Store(int64(time.Since(b.start))) }
 
 // found notes that the read that is under way could take room bytes and took n. What paces itself
 // sends message by message, and those end where the reader's room does.
 func (b *backlog) found(n, room int) {
-	if n < room || time.Since(b.start)-time.Duration(b.reading.Load()) >= waited {
+	if n < room || b.age(b.reading.Load()) >= waited {
 		b.full.Store(0)
 	} else {
 		b.full.Add(int64(n))
@@ -39,5 +42,5 @@ func (b *backlog) end() { b.reading.Store(0) }
 // has read, or has found all that it could take for a while. It may be called at any time.
 func (b *backlog) Behind() bool {
 	since := b.reading.Load()
-	return since == 0 || b.full.Load() >= muchRead && time.Since(b.start)-time.Duration(since) < busyRead
+	return since == 0 || b.full.Load() >= muchRead && b.age(since) < busyRead
 }
