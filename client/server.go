@@ -15,7 +15,7 @@ import (
 
 // Back-off between two attempts to connect, and how long one may take.
 const (
-	firstPause  = 100 * time.Millisecond
+	firstPause  = 50 * time.Millisecond
 	lastPause   = time.Second
 	uselessWait = 30 * time.Second // a server that has other content or speaks something else
 	dialLimit   = 3 * time.Second
@@ -87,11 +87,11 @@ func (d *download) conns() iter.Seq[*conn] {
 	}
 }
 
-// nextPause lengthens the back-off, capped, with a quarter of jitter either way. By an eighth
-// for a server that is away: then the pause is an eighth of the time that it has been so, which is
+// nextPause lengthens the back-off, capped, with a quarter of jitter either way. By a sixteenth
+// for a server that is away: then the pause is a sixteenth of the time that it has been so, which is
 // how late its return is noticed. Twofold for one that answers and is of no use.
 func (s *server) nextPause() time.Duration {
-	longer := s.pause + s.pause/8
+	longer := s.pause + s.pause/16
 	if s.hellos > 0 || s.refusal != nil {
 		longer = s.pause * 2
 	}
