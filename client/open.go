@@ -173,6 +173,7 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	}
 	c.part, c.manifest, c.resumed = e.outcome.part, e.outcome.part.Manifest(), e.outcome.resumed
 	c.store = newStore(c.part, d.env.disk)
+	c.store.start(ctx, &d.tasks)
 	if e.outcome.dropped {
 		d.tellDropped(c)
 	}

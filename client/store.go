@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,7 +17,8 @@ type store struct {
 
 	mu      sync.Mutex
 	gone    bool           // the content was given up
-	writing sync.WaitGroup // for segments that are being written
+	writing sync.WaitGroup // for segments that are being written, and for writing back
+	stop    func()         // ends writing back
 }
 
 func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
@@ -25,6 +27,16 @@ func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
 		st.write = disk(part)
 	}
 	return st
+}
+
+// start has the disk begin with what was written, until ctx ends or the content is given up.
+func (st *store) start(ctx context.Context, tasks *sync.WaitGroup) {
+	ctx, st.stop = context.WithCancel(ctx)
+	st.writing.Add(1)
+	tasks.Go(func() {
+		defer st.writing.Done()
+		st.part.WriteBack(ctx)
+	})
 }
 
 // write writes a verified segment to its place.
@@ -36,6 +48,7 @@ func (st *store) giveUp() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.gone = true
+	st.stop()
 }
 
 // discard removes the files of a content that was given up, when nothing is being

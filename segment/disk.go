@@ -15,7 +15,8 @@ type disk interface {
 	open(path string, flag int) (file, error) // as os.OpenFile
 	rename(from, to string) error
 	remove(path string) error
-	syncDir(dir string) error // makes what has happened to names in dir last
+	syncDir(dir string) error                // makes what has happened to names in dir last
+	writeBack(f file, offset, n int64) error // begins to write to the platters; a hint
 }
 
 // file is an open file of a disk, with the methods of *os.File.

@@ -31,6 +31,7 @@ type Part struct {
 	manifest  *Manifest
 	file      file
 	writing   sync.Mutex // see WriteSegment
+	unflushed unflushed
 	state     *stateFile // nil after Finish, Close or Discard
 
 	have      bitmap
@@ -64,16 +65,18 @@ func createOn(on disk, dir, name string, m *Manifest, undecided bool) (*Part, er
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{
-		disk: on, dir: dir, name: name, manifest: m, state: state,
-		have: newBitmap(m.layout), missing: m.layout.Count(),
-		dirty: true, bare: true, undecided: undecided,
-	}
+	p := newPart(on, dir, name, state)
+	p.manifest, p.have, p.missing = m, newBitmap(m.layout), m.layout.Count()
+	p.dirty, p.bare, p.undecided = true, true, undecided
 	if err := p.create(); err != nil {
 		p.Discard() // the first error is the one to tell
 		return nil, err
 	}
 	return p, nil
+}
+
+func newPart(on disk, dir, name string, state *stateFile) *Part {
+	return &Part{disk: on, dir: dir, name: name, state: state, unflushed: unflushed{due: make(chan struct{}, 1)}}
 }
 
 // create makes both files, the state being locked and the old content of no use.
@@ -131,7 +134,7 @@ func Drop(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	p := &Part{disk: system{}, dir: dir, name: name, state: state}
+	p := newPart(system{}, dir, name, state)
 	return p.Discard()
 }
 
@@ -162,6 +165,7 @@ func (p *Part) WriteSegment(i int, data []byte) error {
 	if _, err := p.file.WriteAt(data, l.Offset(i)); err != nil {
 		return diskError("write", p.Path(), err)
 	}
+	p.unflushed.add(i, len(data))
 	return nil
 }
 

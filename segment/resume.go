@@ -56,7 +56,7 @@ func goOn(on disk, dir, name string, create bool, read func(*Part) error) (*Part
 	if err != nil {
 		return nil, err
 	}
-	p := &Part{disk: on, dir: dir, name: name, state: state}
+	p := newPart(on, dir, name, state)
 	if err := read(p); err != nil {
 		p.dirty = false
 		p.Close() // the first error is the one to tell
