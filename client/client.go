@@ -49,7 +49,7 @@ func (d *download) run(ctx context.Context) error {
 	}
 	path := d.complete
 	if path == "" {
-		if path, err = d.content.part.Finish(); err != nil {
+		if path, err = d.save(d.content.part.Finish); err != nil {
 			return d.fail(ctx, err)
 		}
 	}
