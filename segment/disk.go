@@ -17,6 +17,7 @@ type disk interface {
 	remove(path string) error
 	syncDir(dir string) error                // makes what has happened to names in dir last
 	writeBack(f file, offset, n int64) error // begins to write to the platters; a hint
+	forget(f file) error                     // has what is read next come from the platters; a hint
 }
 
 // file is an open file of a disk, with the methods of *os.File.

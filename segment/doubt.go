@@ -11,7 +11,10 @@ var errFickle = errors.New("it reads differently each time")
 // doubt notes in the state file that the disk has failed to flush what was written.
 // Systems tell of that once and then take the pages for clean: they read back well
 // from memory, a second fsync succeeds, and yet they are not on the disk
-// (https://lwn.net/Articles/752063/). If there is no noting it, there is no more to do.
+// (https://lwn.net/Articles/752063/). So Resume has them read from the disk, where the system can
+// be asked to, and written once more. The latter alone is not enough everywhere: ext4 leaves
+// extents that it could not write marked as unwritten when the same pages are written again.
+// If there is no noting it, there is no more to do.
 func (p *Part) doubt() {
 	_, _ = p.state.WriteAt([]byte{1}, doubtOffset(p.manifest))
 }

@@ -30,6 +30,8 @@ type faultyDisk struct {
 	rng     *rand.Rand
 	calls   int
 	fault   func(call int, op string) error // what meets the call; nil: nothing
+	deaf    bool                            // forget does nothing
+	lost    bool                            // an fsync of content has failed
 	room    int                             // pages that can still be had
 	names   map[string]*inode
 	durable map[string]*inode
@@ -142,6 +144,28 @@ func (d *faultyDisk) syncDir(dir string) error {
 
 // writeBack makes nothing last: what comes through at a power cut is chance as it is.
 func (d *faultyDisk) writeBack(file, int64, int64) error { return nil }
+
+// forget has what is read next be what would be read after a power cut that loses nothing dirty.
+func (d *faultyDisk) forget(f file) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.deaf {
+		return nil
+	}
+	in := f.(*faultyFile)
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	b := bytes.Clone(in.node.durable)
+	for _, c := range in.node.pending {
+		if c.data != nil {
+			b = overwritten(b, c.off, c.data)
+		}
+	}
+	_, err = in.File.WriteAt(resized(b, info.Size()), 0)
+	return err
+}
 
 // powerCut returns a folder with what is found when the power is back.
 func (d *faultyDisk) powerCut(t *testing.T) string {
@@ -267,6 +291,7 @@ func (f *faultyFile) Sync() error {
 	for _, c := range f.node.pending {
 		switch {
 		case err != nil:
+			f.disk.lost = true
 		case c.data == nil:
 			f.node.durable = resized(f.node.durable, c.off)
 		default:

@@ -94,6 +94,9 @@ func (p *Part) take(ctx context.Context, m *Manifest, mayHave func(i int) bool) 
 	if err := p.reserve(); err != nil {
 		return err
 	}
+	if p.doubtful() { // what reads well from memory need not be on the disk
+		_ = p.disk.forget(p.file)
+	}
 	if err := p.readBack(ctx, mayHave); err != nil {
 		return err
 	}
