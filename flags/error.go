@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -52,19 +53,20 @@ var errHelp = errors.New("help")
 // errorf is fmt.Errorf under a name that is short enough for the tables.
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-// shown is how much of a value an error message shows, in bytes.
+// shown is how much of a value an error message shows, in bytes, after what cannot be
+// printed has been escaped: \xff has four.
 const shown = 80
 
 // quote shows a value of the user's in one line of bounded length.
 func quote(v string) string {
-	if len(v) <= shown {
-		return fmt.Sprintf("%q", v)
+	for end := 0; end < len(v); {
+		_, n := utf8.DecodeRuneInString(v[end:])
+		if len(strconv.Quote(v[:end+n])) > shown+len(`""`) {
+			return strconv.Quote(v[:end]) + "…"
+		}
+		end += n
 	}
-	end := shown
-	for end > 0 && !utf8.RuneStart(v[end]) {
-		end--
-	}
-	return fmt.Sprintf("%q…", v[:end])
+	return strconv.Quote(v)
 }
 
 // reason is what the system says about a config file, without the file's name,

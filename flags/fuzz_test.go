@@ -94,6 +94,7 @@ func FuzzHostPort(f *testing.F) {
 	for _, s := range []string{"127.0.0.1:9100", ":9100", "[::1]:09100", "alpha:1", "[fe80::1%eth0]:65535", "[fe80::1%Ethernet 2]:1", "::1:9100", ":0", "a:65536", "a:http", "al pha:1", "[]:1", ":"} {
 		f.Add(s)
 	}
+	f.Add("[" + strings.Repeat("\xff", 90) + ":1]:2") // its message shows three values, all of them escaped
 	f.Fuzz(func(t *testing.T, in string) {
 		taken := "kept"
 		if err := HostPort(&taken)([]string{in}); err != nil {
