@@ -163,6 +163,21 @@ func (b *Balancer) Have(seg int) {
 	}
 }
 
+// Lacks takes Have back: the segment is not in hand after all, and free for all lanes.
+func (b *Balancer) Lacks(seg int, now time.Time) {
+	b.tick(now)
+	if seg < 0 || seg >= b.segs || !b.done.has(seg) {
+		return
+	}
+	b.done.remove(seg)
+	b.undone++
+	b.left += b.size(seg)
+	if !b.reserved(seg) {
+		b.free.put(seg)
+	}
+	b.touchAll()
+}
+
 // Bound limits the bytes of all lanes that have been asked for and have not verified, which is
 // what the caller may have to hold; 0: no limit.
 func (b *Balancer) Bound(bytes int64) {

@@ -597,3 +597,25 @@ func TestGapsAreNoReasonForStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestLacks: what was taken for had is asked for once it turns out not to be.
+func TestLacks(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 10*seg + 1, SegmentSize: seg, Servers: 1})
+	for i := range 11 {
+		b.Have(i)
+	}
+	b.Join(1, 0, 10*ms, epoch)
+	if !b.Done() || len(b.Plan(epoch)) != 0 {
+		t.Fatal("all is had, and something is asked for")
+	}
+	b.Lacks(10, epoch)
+	b.Lacks(10, epoch)
+	asks := only(Ask, b.Plan(epoch))
+	if b.Done() || b.left != 1 || len(asks) != 1 || asks[0].Run != (Run{10, 1}) {
+		t.Errorf("asks %+v, %d bytes left; want segment 10 of one byte", asks, b.left)
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}

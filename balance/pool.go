@@ -9,6 +9,7 @@ func newBits(n int) bits { return make(bits, (n+63)/64) }
 
 func (s bits) has(i int) bool { return s[i/64]>>(i%64)&1 != 0 }
 func (s bits) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s bits) remove(i int)   { s[i/64] &^= 1 << (i % 64) }
 
 // pool is a set of segments that knows its longest run of consecutive
 // members. It is a bit set with a tree above the words; a node holds the

@@ -122,7 +122,7 @@ func (c *caller) segment(label string) int { return c.number(label, 0, len(c.fir
 // call makes one call.
 func (c *caller) call() {
 	b := c.b
-	switch c.number("call", 0, 12) {
+	switch c.number("call", 0, 13) {
 	case 0, 1:
 		c.join()
 	case 2:
@@ -145,6 +145,12 @@ func (c *caller) call() {
 	case 7:
 		from := c.segment("from")
 		b.Reserve(c.number("server", 0, 5), Run{from, c.number("count", 0, len(c.first))}, c.now)
+	case 8:
+		seg := c.segment("lacks")
+		if b.done.has(seg) {
+			c.first[seg] = 0
+		}
+		b.Lacks(seg, c.now)
 	default:
 		c.deliver(c.lane())
 	}

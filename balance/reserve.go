@@ -50,6 +50,11 @@ func (b *Balancer) Reserved(serverNo int) int {
 	return 0
 }
 
+// reserved reports whether a segment is in the reserve of any server.
+func (b *Balancer) reserved(seg int) bool {
+	return slices.ContainsFunc(b.reserves, func(r reserve) bool { return r.run.First <= seg && seg < r.run.End() })
+}
+
 // noteAnswer notes how long a server took that has answered.
 func (b *Balancer) noteAnswer(serverNo int) {
 	for _, r := range b.reserves {

@@ -20,6 +20,9 @@ type content struct {
 	balancer     *balance.Balancer // nil until it is known that nothing is on disk, or what
 	store        *store            // of part; nil until that is there
 	resumed      bool              // part was there before
+	unread       int64             // bytes that it is said to hold and that were not read back yet
+	allCame      time.Time         // since when nothing but reading them back is left
+	toldAllCame  bool              // and that this was told
 	waits        bool              // part must not be opened before the vote is decided
 
 	asked   *conn     // whom the manifest was asked of last

@@ -113,7 +113,8 @@ func (d *download) done() bool {
 	if d.complete != "" {
 		return true
 	}
-	return d.decided && d.content != nil && d.content.store != nil && d.content.balancer.Done()
+	c := d.content
+	return d.decided && c != nil && c.store != nil && c.balancer.Done() && c.unread == 0
 }
 
 // handleAll handles an event and those that wait behind it, so that one plan
@@ -146,6 +147,8 @@ func (d *download) handle(ctx context.Context, e event) error {
 		return d.onProved(ctx, e, now)
 	case opened:
 		return d.onOpened(ctx, e, now)
+	case readBack:
+		d.onReadBack(e, now)
 	case discarded:
 		d.busy = false
 		return d.settle(ctx, now)

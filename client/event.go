@@ -50,6 +50,12 @@ type (
 		outcome opening
 		err     error
 	}
+	// readBack: a segment that the part is said to hold was read.
+	readBack struct {
+		content  *content
+		index    int
+		verifies bool
+	}
 	// discarded: the files of a content that was given up are gone.
 	discarded struct{}
 	// received: n bytes have come, of request req the ones before an offset.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"braid/report"
 	"braid/segment"
 )
 
@@ -35,8 +34,8 @@ func (o opening) release() {
 // provisional content has no right to.
 var errUndecided = errors.New("the content is not decided")
 
-// open makes the part file ready. It may read files back, so it runs beside
-// the download. m is the content's manifest, nil if that is to be found on disk.
+// open makes the part file ready. It may read files, so it runs beside the
+// download. m is the content's manifest, nil if that is to be found on disk.
 func (d *download) open(ctx context.Context, c *content, m *segment.Manifest, decided bool) (opening, error) {
 	outcome, err := d.openNow(ctx, c, m, decided)
 	if err != nil && !decided && !errors.Is(err, segment.ErrNoState) {
@@ -173,7 +172,6 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 	}
 	c.part, c.manifest, c.resumed = e.outcome.part, e.outcome.part.Manifest(), e.outcome.resumed
 	c.store = newStore(c.part, d.env.disk)
-	c.store.start(ctx, &d.tasks)
 	if e.outcome.dropped {
 		d.tellDropped(c)
 	}
@@ -181,24 +179,13 @@ func (d *download) onOpened(ctx context.Context, e opened, now time.Time) error 
 		d.begin(c, now)
 	}
 	c.balancer.Bound(0)
+	work := []func(context.Context){c.part.WriteBack}
 	if c.resumed {
-		d.countFound(c)
+		d.claim(c)
+		work = append(work, func(ctx context.Context) { d.readBack(ctx, c) })
 	}
+	c.store.start(ctx, &d.tasks, work...)
 	return d.settle(ctx, now)
-}
-
-// countFound takes what -r has found for had.
-func (d *download) countFound(c *content) {
-	d.resumed = c.part.HaveBytes()
-	d.view.then += d.resumed // found, not fetched
-	d.view.estimate = report.Estimate{}
-	d.tell.Printf("resumed: %d of %d bytes of %s are there and verified", d.resumed, c.layout.Size, c.name)
-	for i := range c.layout.Count() {
-		if c.part.Have(i) {
-			c.balancer.Have(i)
-			d.view.history.Delivered(0, c.layout.Offset(i), int64(c.layout.Len(i)), c.layout.Size)
-		}
-	}
 }
 
 // tellDropped says what has become of the partial download of an earlier run.

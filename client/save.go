@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// diskQuiet is how long the disk may take to make the file last before that is told.
+// diskQuiet is how long the disk may keep the download from its end before that is told.
 const diskQuiet = time.Second
 
 // save finishes the part. A disk that is slower than the links has much to write even then, and

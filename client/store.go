@@ -17,8 +17,8 @@ type store struct {
 
 	mu      sync.Mutex
 	gone    bool           // the content was given up
-	writing sync.WaitGroup // for segments that are being written, and for writing back
-	stop    func()         // ends writing back
+	writing sync.WaitGroup // for segments that are being written, and for what start has begun
+	stop    func()         // ends that
 }
 
 func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
@@ -29,14 +29,16 @@ func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
 	return st
 }
 
-// start has the disk begin with what was written, until ctx ends or the content is given up.
-func (st *store) start(ctx context.Context, tasks *sync.WaitGroup) {
+// start has work done on the part beside the download, until ctx ends or the content is given up.
+func (st *store) start(ctx context.Context, tasks *sync.WaitGroup, work ...func(context.Context)) {
 	ctx, st.stop = context.WithCancel(ctx)
-	st.writing.Add(1)
-	tasks.Go(func() {
-		defer st.writing.Done()
-		st.part.WriteBack(ctx)
-	})
+	for _, do := range work {
+		st.writing.Add(1)
+		tasks.Go(func() {
+			defer st.writing.Done()
+			do(ctx)
+		})
+	}
 }
 
 // write writes a verified segment to its place.

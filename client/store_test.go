@@ -20,7 +20,7 @@ func TestDiscardWhileWriting(t *testing.T) {
 	part := newPart(t, dir, data)
 	st, m := newStore(part, nil), part.Manifest()
 	var readers sync.WaitGroup
-	st.start(t.Context(), &readers)
+	st.start(t.Context(), &readers, part.WriteBack)
 	written := make(chan struct{}, 1)
 	for range 4 {
 		readers.Go(func() {

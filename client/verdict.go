@@ -17,6 +17,11 @@ import (
 // verdict ends the download when going on has no prospect: nobody answers for
 // too long, or all who answer refuse.
 func (d *download) verdict(now time.Time) error {
+	if d.onlyReads() {
+		d.answered = now // nobody need be there
+		d.tellReading(now)
+		return nil
+	}
 	silent := d.silentFor(now)
 	if d.provided() {
 		patience := max(d.cfg.Wait, silenceGrace)

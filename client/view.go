@@ -63,6 +63,19 @@ func (d *download) size() int64 {
 // inHand is how many bytes of the file are there and verified.
 func (d *download) inHand() int64 { return d.resumed + d.kept }
 
+// left estimates the time left, by what the servers bring; negative when it is unknown.
+func (d *download) left(elapsed time.Duration) time.Duration {
+	toFetch := d.size() - d.resumed
+	if d.content != nil {
+		toFetch -= d.content.unread
+	}
+	left := d.view.estimate.Left(elapsed, d.kept, toFetch)
+	if d.onlyReads() {
+		return -1 // it is the disk that is waited for
+	}
+	return left
+}
+
 // report writes the block of the interval just past.
 func (d *download) report() {
 	now := time.Now()
@@ -101,7 +114,7 @@ func (d *download) progress(now time.Time, span float64, fresh int64) report.Pro
 		Size:    d.size(),
 		Bytes:   d.inHand(),
 		Speed:   perSecond(fresh, span),
-		Left:    d.view.estimate.Left(elapsed, d.inHand(), d.size()),
+		Left:    d.left(elapsed),
 	}
 	for _, s := range d.servers {
 		p.Servers = append(p.Servers, report.Server{

@@ -53,6 +53,9 @@ func (c *trial) live(most int) error {
 	}
 	defer p.Close()
 	p.Overwrite = true
+	if err := p.markClaimed(ctx); err != nil {
+		return err
+	}
 	c.honest(p)
 	for _, i := range c.disk.rng.Perm(p.manifest.layout.Count()) {
 		switch {
@@ -338,6 +341,9 @@ func TestLargeDownloadSurvivesPowerCut(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
+		if err := p.markClaimed(context.Background()); err != nil {
+			t.Fatal(err)
+		}
 		c.honest(p)
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
@@ -376,6 +382,9 @@ func TestCrashAroundDecide(t *testing.T) {
 				t.Fatalf("%s: PeekState: %v", c.what, err)
 			}
 			p, err = resumeOn(context.Background(), c.disk, c.disk.dir, "film.avi")
+			if err == nil {
+				err = p.markClaimed(context.Background())
+			}
 			switch {
 			case !decides && !errors.Is(err, ErrNoState):
 				t.Fatalf("%s: Resume: %v", c.what, err)

@@ -16,10 +16,10 @@ const syncFrom = 16 << 20
 // Part is a download in progress: <dir>/<name>.part, written in place, and beside
 // it <name>.part.state, locked for this client alone.
 //
-// WriteSegment may be called from any number of goroutines at once. Everything else
-// belongs to one goroutine, the owner, which marks a segment only when its
-// WriteSegment has returned, and calls Finish, Close or Discard when no WriteSegment
-// is running any more.
+// WriteSegment may be called from any number of goroutines at once, and beside it WriteBack and
+// ReadBack from one each. Everything else belongs to one goroutine, the owner, which marks a segment
+// only when its WriteSegment has returned or ReadBack has found it, and calls Finish, Close or Discard
+// when none of them is running any more.
 type Part struct {
 	// Overwrite lets Finish replace whatever file is under the final name, Replaces only
 	// that one, as long as it has not changed since.
@@ -37,9 +37,11 @@ type Part struct {
 	have      bitmap
 	missing   int
 	haveBytes int64
-	dirty     bool // have holds what the state file does not
-	bare      bool // and that has not even the manifest
-	undecided bool // nor is to have it, before Decide
+	claimed   bitmap // what Resume has found in the state file, and has not read back; nil: nothing
+	hint      bitmap // what the state file is to hold: what is had or claimed
+	dirty     bool   // hint holds what the state file does not
+	bare      bool   // and that has not even the manifest
+	undecided bool   // nor is to have it, before Decide
 }
 
 // Create starts a download from nothing. What an earlier run has left under these
@@ -66,7 +68,7 @@ func createOn(on disk, dir, name string, m *Manifest, undecided bool) (*Part, er
 		return nil, err
 	}
 	p := newPart(on, dir, name, state)
-	p.manifest, p.have, p.missing = m, newBitmap(m.layout), m.layout.Count()
+	p.begin(m)
 	p.dirty, p.bare, p.undecided = true, true, undecided
 	if err := p.create(); err != nil {
 		p.Discard() // the first error is the one to tell
@@ -77,6 +79,11 @@ func createOn(on disk, dir, name string, m *Manifest, undecided bool) (*Part, er
 
 func newPart(on disk, dir, name string, state *stateFile) *Part {
 	return &Part{disk: on, dir: dir, name: name, state: state, unflushed: unflushed{due: make(chan struct{}, 1)}}
+}
+
+// begin sets out from nothing had.
+func (p *Part) begin(m *Manifest) {
+	p.manifest, p.have, p.hint, p.missing = m, newBitmap(m.layout), newBitmap(m.layout), m.layout.Count()
 }
 
 // create makes both files, the state being locked and the old content of no use.
@@ -147,6 +154,10 @@ func (p *Part) Manifest() *Manifest { return p.manifest }
 // Have reports whether segment i is had.
 func (p *Part) Have(i int) bool { return p.have.has(i) }
 
+// Claimed reports whether segment i was had in an earlier run, as far as its state file says:
+// ReadBack tells whether that is so.
+func (p *Part) Claimed(i int) bool { return p.claimed != nil && p.claimed.has(i) }
+
 // HaveBytes returns how many bytes of the file are had.
 func (p *Part) HaveBytes() int64 { return p.haveBytes }
 
@@ -177,20 +188,22 @@ func (p *Part) Mark(i int) {
 		return
 	}
 	at := int64(i / 8)
-	if _, err := p.state.WriteAt(p.have[at:at+1], bitmapOffset(p.manifest)+at); err != nil {
+	if _, err := p.state.WriteAt(p.hint[at:at+1], bitmapOffset(p.manifest)+at); err != nil {
 		p.dirty = true
 	}
 }
 
-// mark is Mark without the state file; it reports whether the segment is new.
-func (p *Part) mark(i int) bool {
+// mark is Mark without the state file; it reports whether that does not know the segment.
+func (p *Part) mark(i int) (news bool) {
 	if p.have.has(i) {
 		return false
 	}
 	p.have.set(i)
 	p.missing--
 	p.haveBytes += int64(p.manifest.layout.Len(i))
-	return true
+	news = !p.hint.has(i)
+	p.hint.set(i)
+	return news
 }
 
 // Decide says that the content is wanted: from here on there is something to resume. The error is
@@ -203,7 +216,7 @@ func (p *Part) Decide() error {
 	return p.Checkpoint()
 }
 
-// Checkpoint saves which segments are had, as a hint for Resume, where Mark could
+// Checkpoint saves which segments are had or claimed, as a hint for Resume, where Mark could
 // not. It is one small write, without an fsync, or nothing if nothing is new.
 func (p *Part) Checkpoint() error {
 	if !p.dirty || p.undecided || p.state == nil {
@@ -212,7 +225,7 @@ func (p *Part) Checkpoint() error {
 	if p.bare {
 		return p.writeState()
 	}
-	if _, err := p.state.WriteAt(p.have, bitmapOffset(p.manifest)); err != nil {
+	if _, err := p.state.WriteAt(p.hint, bitmapOffset(p.manifest)); err != nil {
 		return diskError("write", p.state.path, err)
 	}
 	p.dirty = false
@@ -221,7 +234,7 @@ func (p *Part) Checkpoint() error {
 
 // writeState writes the whole state file.
 func (p *Part) writeState() error {
-	if err := writeState(p.state.file, p.manifest, p.have); err != nil {
+	if err := writeState(p.state.file, p.manifest, p.hint); err != nil {
 		return diskError("write", p.state.path, err)
 	}
 	p.bare, p.dirty = false, false

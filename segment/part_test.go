@@ -29,6 +29,7 @@ func create(t *testing.T, dir string, m *Manifest) *Part {
 	return p
 }
 
+// resume goes on with a download and has what it claims read back.
 func resume(t *testing.T, dir string) *Part {
 	t.Helper()
 	p, err := Resume(context.Background(), dir, "film.avi")
@@ -36,7 +37,22 @@ func resume(t *testing.T, dir string) *Part {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
+	if err := p.markClaimed(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	return p
+}
+
+// markClaimed marks what of the claimed verifies.
+func (p *Part) markClaimed(ctx context.Context) error {
+	var mu sync.Mutex
+	return p.ReadBack(ctx, func(i int, verifies bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if verifies {
+			p.Mark(i)
+		}
+	})
 }
 
 // fetch writes and marks the given segments.
@@ -268,6 +284,9 @@ func TestResumeBelievesOnlyWhatVerifies(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
+			if err := p.markClaimed(context.Background()); err != nil {
+				rt.Fatal(err)
+			}
 			var bytesHad int64
 			missing := 0
 			for i := range want {
@@ -317,20 +336,83 @@ func TestWhatIsMarkedSurvivesAKill(t *testing.T) {
 	}
 }
 
-func TestResumeCancelledKeepsTheState(t *testing.T) {
+// TestKillWhileReadingBack holds that what was not read back yet is not lost, nor what has come
+// meanwhile, and that the file is not finished without it.
+func TestKillWhileReadingBack(t *testing.T) {
 	data := random(300_001)
 	dir := t.TempDir()
 	p := create(t, dir, manifestOf(t, data))
+	l := p.Manifest().Layout()
 	fetch(t, p, data, 0, 1, 2)
 	p.Close()
-	ctx, cancel := context.WithCancel(context.Background())
+	gone, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Resume(ctx, dir, "film.avi"); err != context.Canceled {
+	p, err := Resume(context.Background(), dir, "film.avi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.markClaimed(gone); err != context.Canceled {
 		t.Fatalf("got %v", err)
 	}
-	if p := resume(t, dir); p.missing != p.Manifest().Layout().Count()-3 {
-		t.Errorf("%d segments missing afterwards", p.missing)
+	for i := 3; i < l.Count(); i++ {
+		if p.Have(i) || p.Claimed(i) {
+			t.Errorf("segment %d: had %t, claimed %t", i, p.Have(i), p.Claimed(i))
+		}
+		fetch(t, p, data, i)
 	}
+	if !p.Claimed(2) || p.Have(2) || p.HaveBytes() != l.Size-l.Offset(3) {
+		t.Errorf("of segments 0 to 2 nothing was read; %d bytes are had", p.HaveBytes())
+	}
+	if _, err := p.Finish(); err == nil {
+		t.Fatal("finished without knowing that all is there")
+	}
+	// As if killed now: no Checkpoint, no Close.
+	p.file.Close()
+	p.state.release()
+	finish(t, resume(t, dir), data)
+}
+
+// TestReadBackBesideTheDownload reads, writes and marks at the same time.
+func TestReadBackBesideTheDownload(t *testing.T) {
+	data := random(3 << 20)
+	dir := t.TempDir()
+	p := create(t, dir, manifestOf(t, data))
+	half := p.Manifest().Layout().Count() / 2
+	fetch(t, p, data, upTo(half)...)
+	if err := errors.Join(p.Close(), flipAt(p.Path(), 5)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Resume(t.Context(), dir, "film.avi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := make(chan int, half)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(good)
+		err := p.ReadBack(t.Context(), func(i int, verifies bool) {
+			if verifies {
+				good <- i
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	for i := half; i < p.Manifest().Layout().Count(); i++ {
+		fetch(t, p, data, i)
+	}
+	read := 0
+	for i := range good {
+		p.Mark(i)
+		read++
+	}
+	reading.Wait()
+	if read != half-1 || p.Have(0) {
+		t.Errorf("%d of %d verify, the damaged one %t", read, half, p.Have(0))
+	}
+	fetch(t, p, data, 0)
+	finish(t, p, data)
 }
 
 // TestSalvage goes by the part file alone.

@@ -28,13 +28,12 @@ func FindState(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Resume goes on with a download that an earlier run has left: it reads back every
-// segment that the state file says is had, on all cores, and keeps those that
-// verify. The error is ErrNoState when there is nothing to go on with, and the
-// caller starts from nothing; a state file without a part file, as a crash at the
-// end of Finish leaves it, is removed then. Other errors are *DiskError: ErrLocked
-// if another client is at it, ErrNotRegular if either file is a symbolic link or
-// something else that is not an ordinary file.
+// Resume goes on with a download that an earlier run has left. What its state file says is had is
+// Claimed, for ReadBack to verify; where doubt was noted, it is read back here, and had. The error is
+// ErrNoState when there is nothing to go on with, and the caller starts from nothing; a state file
+// without a part file, as a crash at the end of Finish leaves it, is removed then. Other errors are
+// *DiskError: ErrLocked if another client is at it, ErrNotRegular if either file is a symbolic link
+// or something else that is not an ordinary file; or those of ctx.
 func Resume(ctx context.Context, dir, name string) (*Part, error) {
 	return resumeOn(ctx, system{}, dir, name)
 }
@@ -50,14 +49,14 @@ func Salvage(ctx context.Context, dir, name string, m *Manifest) (*Part, error) 
 	return goOn(system{}, dir, name, true, func(p *Part) error { return p.salvage(ctx, m) })
 }
 
-// goOn locks the state file, with create also one that is missing, and has the rest read back.
-func goOn(on disk, dir, name string, create bool, read func(*Part) error) (*Part, error) {
+// goOn locks the state file, with create also one that is missing, and takes what there is.
+func goOn(on disk, dir, name string, create bool, take func(*Part) error) (*Part, error) {
 	state, err := openState(on, filepath.Join(dir, name+stateSuffix), create)
 	if err != nil {
 		return nil, err
 	}
 	p := newPart(on, dir, name, state)
-	if err := read(p); err != nil {
+	if err := take(p); err != nil {
 		p.dirty = false
 		p.Close() // the first error is the one to tell
 		return nil, err
@@ -69,7 +68,11 @@ func (p *Part) salvage(ctx context.Context, m *Manifest) error {
 	if err := p.openPart(); err != nil {
 		return err
 	}
-	if err := p.take(ctx, m, nil); err != nil {
+	p.begin(m)
+	if err := p.reserve(); err != nil {
+		return err
+	}
+	if err := p.readAtOnce(ctx, nil); err != nil {
 		return err
 	}
 	p.bare, p.dirty = true, true
@@ -80,24 +83,37 @@ func (p *Part) resume(ctx context.Context) error {
 	if err := p.openPart(); err != nil {
 		return err
 	}
-	m, flagged, err := readState(p.state.file)
+	m, claimed, err := readState(p.state.file)
 	if err != nil {
 		return err
 	}
-	return p.take(ctx, m, flagged.has)
-}
-
-// take goes on with what of the part file may be had (nil: all) and verifies.
-func (p *Part) take(ctx context.Context, m *Manifest, mayHave func(i int) bool) error {
-	p.manifest = m
-	p.have, p.missing = newBitmap(m.layout), m.layout.Count()
+	p.begin(m)
 	if err := p.reserve(); err != nil {
 		return err
 	}
+	copy(p.hint, claimed)
+	if p.doubtful() {
+		return p.readAtOnce(ctx, claimed.has)
+	}
+	p.claimed = claimed
+	return nil
+}
+
+// readAtOnce takes for had what of the segments in question (nil: all) verifies, and has the disk
+// forget and write again what is in doubt.
+func (p *Part) readAtOnce(ctx context.Context, inQuestion func(i int) bool) error {
 	if p.doubtful() { // what reads well from memory need not be on the disk
 		_ = p.disk.forget(p.file)
 	}
-	if err := p.readBack(ctx, mayHave); err != nil {
+	var mu sync.Mutex
+	err := p.readBack(ctx, inQuestion, func(i int, verifies bool) {
+		if verifies {
+			mu.Lock()
+			defer mu.Unlock()
+			p.mark(i)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	return p.writeDoubtful(ctx)
@@ -131,17 +147,17 @@ func (p *Part) openPart() error {
 	return diskError("open", path, p.sameFile(info))
 }
 
-// readBack marks those of the segments in question (nil: all) that verify. One that cannot be read, as
-// where the disk has a bad sector, does not.
-func (p *Part) readBack(ctx context.Context, inQuestion func(i int) bool) error {
-	var mu sync.Mutex
-	err := scan(ctx, p.file, p.manifest.layout, inQuestion, func(i int, v value, err error) error {
-		if err == nil && p.manifest.proves(i, v) {
-			mu.Lock()
-			defer mu.Unlock()
-			p.mark(i)
-		}
+// ReadBack reads what is claimed, on all cores, and tells of each segment whether it verifies and so
+// may be marked: from several goroutines at once, and in about the order of the file. A segment that
+// cannot be read, as where the disk has a bad sector, does not verify. The error is that of ctx.
+func (p *Part) ReadBack(ctx context.Context, tell func(i int, verifies bool)) error {
+	return p.readBack(ctx, p.Claimed, tell)
+}
+
+// readBack is ReadBack for the segments in question (nil: all).
+func (p *Part) readBack(ctx context.Context, inQuestion func(i int) bool, tell func(i int, verifies bool)) error {
+	return scan(ctx, p.file, p.manifest.layout, inQuestion, func(i int, v value, err error) error {
+		tell(i, err == nil && p.manifest.proves(i, v))
 		return nil
 	})
-	return diskError("read", p.Path(), err)
 }
