@@ -124,3 +124,39 @@ func from(first, end int) (list []int) {
 	}
 	return list
 }
+
+// TestTimeLeftWhileReading goes by the slower of the servers and the disk.
+func TestTimeLeftWhileReading(t *testing.T) {
+	same := func(x, y time.Duration) bool {
+		return max(x, 0).Round(time.Millisecond) == max(y, 0) && x < 0 == (y < 0)
+	}
+	for _, test := range []struct {
+		name              string
+		fetched, read     int64 // bytes a second, of 400 kB each
+		want, onlyReading time.Duration
+	}{
+		{"slow disk", 100_000, 20_000, 18 * time.Second, 18 * time.Second},
+		{"slow servers", 50_000, 100_000, 6 * time.Second, 2 * time.Second},
+		{"disk stands still", 100_000, 0, -1, -1},
+		{"servers stand still", 0, 100_000, -1, 2 * time.Second},
+	} {
+		c := &content{layout: segment.LayoutOf(800_000), unread: 400_000}
+		c.balancer = balance.New(balance.Config{Size: 800_000, SegmentSize: c.layout.SegmentSize})
+		d := &download{content: c}
+		d.left(0)
+		for second := range 2 {
+			d.kept += test.fetched
+			d.resumed, c.unread = d.resumed+test.read, c.unread-test.read
+			got := d.left(time.Duration(second+1) * time.Second)
+			if second == 1 && !same(got, test.want) {
+				t.Errorf("%s: %v left, want %v", test.name, got, test.want)
+			}
+		}
+		for i := range c.layout.Count() {
+			c.balancer.Have(i)
+		}
+		if got := d.left(2 * time.Second); !same(got, test.onlyReading) {
+			t.Errorf("%s, all has come: %v left, want %v", test.name, got, test.onlyReading)
+		}
+	}
+}

@@ -16,7 +16,8 @@ type view struct {
 	block    time.Time // of the last metric block
 	then     int64     // bytes in hand then
 	drawn    time.Time
-	estimate report.Estimate
+	fetching report.Estimate // of what the servers bring
+	reading  report.Estimate // of what -r reads back
 	history  *report.History // nil without --html
 }
 
@@ -63,17 +64,24 @@ func (d *download) size() int64 {
 // inHand is how many bytes of the file are there and verified.
 func (d *download) inHand() int64 { return d.resumed + d.kept }
 
-// left estimates the time left, by what the servers bring; negative when it is unknown.
+// left estimates the time left, by what the servers bring and what the disk reads back; negative when
+// it is unknown.
 func (d *download) left(elapsed time.Duration) time.Duration {
-	toFetch := d.size() - d.resumed
+	var unread int64
 	if d.content != nil {
-		toFetch -= d.content.unread
+		unread = d.content.unread
 	}
-	left := d.view.estimate.Left(elapsed, d.kept, toFetch)
-	if d.onlyReads() {
-		return -1 // it is the disk that is waited for
+	fetching := d.view.fetching.Left(elapsed, d.kept, d.size()-d.resumed-unread)
+	reading := d.view.reading.Left(elapsed, d.resumed, d.resumed+unread)
+	switch {
+	case unread == 0:
+		return fetching
+	case d.onlyReads():
+		return reading
+	case fetching < 0 || reading < 0:
+		return -1
 	}
-	return left
+	return max(fetching, reading)
 }
 
 // report writes the block of the interval just past.
@@ -96,7 +104,7 @@ func (d *download) draw(now time.Time) {
 	}
 	d.view.drawn = now
 	p := d.progress(now, 0, 0)
-	if d.content != nil && d.content.balancer != nil {
+	if d.content != nil && d.content.balancer != nil && !d.onlyReads() {
 		for i, s := range d.servers {
 			p.Servers[i].Speed = d.content.balancer.ServerRate(s.index)
 			p.Speed += p.Servers[i].Speed
