@@ -45,10 +45,7 @@ func resume(t *testing.T, dir string) *Part {
 
 // markClaimed marks what of the claimed verifies.
 func (p *Part) markClaimed(ctx context.Context) error {
-	var mu sync.Mutex
 	return p.ReadBack(ctx, func(i int, verifies bool) {
-		mu.Lock()
-		defer mu.Unlock()
 		if verifies {
 			p.Mark(i)
 		}

@@ -105,11 +105,8 @@ func (p *Part) readAtOnce(ctx context.Context, inQuestion func(i int) bool) erro
 	if p.doubtful() { // what reads well from memory need not be on the disk
 		_ = p.disk.forget(p.file)
 	}
-	var mu sync.Mutex
 	err := p.readBack(ctx, inQuestion, func(i int, verifies bool) {
 		if verifies {
-			mu.Lock()
-			defer mu.Unlock()
 			p.mark(i)
 		}
 	})
@@ -148,16 +145,20 @@ func (p *Part) openPart() error {
 }
 
 // ReadBack reads what is claimed, on all cores, and tells of each segment whether it verifies and so
-// may be marked: from several goroutines at once, and in about the order of the file. A segment that
-// cannot be read, as where the disk has a bad sector, does not verify. The error is that of ctx.
+// may be marked: from one goroutine at a time, and in about the order of the file. A segment that cannot
+// be read, as where the disk has a bad sector, does not verify. The error is that of ctx.
 func (p *Part) ReadBack(ctx context.Context, tell func(i int, verifies bool)) error {
 	return p.readBack(ctx, p.Claimed, tell)
 }
 
 // readBack is ReadBack for the segments in question (nil: all).
 func (p *Part) readBack(ctx context.Context, inQuestion func(i int) bool, tell func(i int, verifies bool)) error {
+	var mu sync.Mutex
 	return scan(ctx, p.file, p.manifest.layout, inQuestion, func(i int, v value, err error) error {
-		tell(i, err == nil && p.manifest.proves(i, v))
+		verifies := err == nil && p.manifest.proves(i, v)
+		mu.Lock()
+		defer mu.Unlock()
+		tell(i, verifies)
 		return nil
 	})
 }
