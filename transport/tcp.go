@@ -41,11 +41,16 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // After a read that brought little the next one waits, so that a slow link costs one wake-up for
-// many packets. All connections wait for the same tick, and so share it.
+// many packets. All connections wait for the same tick, and so share it. Meanwhile the system is to wake
+// nobody, and to acknowledge as if somebody read: on a short path the sender would wait for that.
 const (
 	littleRead = 16 << 10 // bytes
 	readTick   = 3 * time.Millisecond
 )
+
+// wide is how much a connection that was dialled may hold for its reader, in bytes: what comes
+// in a tick at several Gbit/s.
+const wide = 2 << 20
 
 // gathering is a connection that is read in fewer, larger pieces.
 type gathering struct {
@@ -75,6 +80,8 @@ func (g *gathering) Read(p []byte) (int, error) {
 
 // rest waits for the next tick, or the end.
 func (g *gathering) rest() {
+	wakeFrom(g.TCPConn, wide)
+	defer wakeFrom(g.TCPConn, 1)
 	t := time.NewTimer(g.tick - time.Duration(time.Now().UnixNano())%g.tick)
 	defer t.Stop()
 	select {

@@ -125,21 +125,20 @@ func (c *tcpConn) lookNowAndThen(failed error) {
 	}
 }
 
-// wide is how much a connection that was dialled may hold for its reader from the start, in bytes.
-const wide = 2 << 20
-
 // widen lets the peer's window grow as fast as slow start. The system makes the buffer grow
 // with what is read, and what follows a lost packet is not. It also makes it
 // large enough for a low-water mark, and leaves it so; SO_RCVBUF would end all growth.
 func widen(c *net.TCPConn) {
-	if sameHost(c.LocalAddr(), c.RemoteAddr()) {
-		return
+	if !sameHost(c.LocalAddr(), c.RemoteAddr()) {
+		wakeFrom(c, wide)
+		wakeFrom(c, 1)
 	}
-	_ = control(c, func(fd int) {
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, wide) == nil {
-			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, 1)
-		}
-	})
+}
+
+// wakeFrom has the system tell of what has come only when it is so many bytes, and acknowledge at
+// once what comes before that (SO_RCVLOWAT, socket(7)).
+func wakeFrom(c *net.TCPConn, bytes int) {
+	_ = control(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, bytes) })
 }
 
 // control calls f with a connection's file descriptor.

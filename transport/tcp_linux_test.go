@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -136,6 +137,24 @@ func TestWidened(t *testing.T) {
 		if (room >= want) != wider || mark != 1 {
 			t.Errorf("%s: room for %d bytes, wakes for %d; want %d or more: %v", host, room, mark, want, wider)
 		}
+	}
+}
+
+// TestRestWakesNobody: while a reader rests, the system is to acknowledge what comes and tell nobody; afterwards
+// a byte wakes the reader again.
+func TestRestWakesNobody(t *testing.T) {
+	dialled, _ := accepted(t, "tcp")
+	g := dialled.(*gathering)
+	g.tick = math.MaxInt64
+	rested := make(chan struct{})
+	go func() { g.rest(); close(rested) }()
+	for mark := 1; mark == 1; time.Sleep(time.Millisecond) {
+		_, mark = receives(t, g)
+	}
+	g.closed <- struct{}{} // wakes it as Close does
+	<-rested
+	if _, mark := receives(t, g); mark != 1 {
+		t.Errorf("after the rest %d bytes wake the reader", mark)
 	}
 }
 
