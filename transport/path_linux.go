@@ -12,8 +12,11 @@ const (
 	looks     = 10 // remembered
 	// chances is how many lossy samples without a queue tell of a path that loses by chance.
 	chances = 2
+	// leastQueue is what a round trip may be longer than the shortest one and the queue still be
+	// short, at least, µs: bursts and delayed acknowledgements make as much of a short path.
+	leastQueue = 3000
 	// longPath is the round trip from which losses cost more than BBR's pacing, µs.
-	longPath = 3000
+	longPath = 100
 )
 
 // path finds out whether a connection's window is what holds it back though no queue
@@ -112,7 +115,8 @@ func (p *path) leftEarly(info *unix.TCPInfo) bool {
 // is its shortest round trip, µs.
 func (p *path) heldBack(least uint32) bool {
 	if p.samples[0].lost {
-		return p.queueless(least+least/4) || p.chance(least+least/4) >= chances
+		short := least + max(least/4, leastQueue)
+		return p.queueless(short) || p.chance(short) >= chances
 	}
 	return p.creeps(least + least/8)
 }

@@ -47,8 +47,18 @@ func TestJudge(t *testing.T) {
 		"link got faster": {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 26}},
 		"little to send":  {func(i uint32) *unix.TCPInfo { f := info(rtt, 60+4*i, 60, 0); f.Unacked = 10; return f }, nil},
 		"a network of its own": {func(i uint32) *unix.TCPInfo {
-			f := info(200, 60+4*i, 60, i)
-			f.Min_rtt = 150
+			f := info(80, 60+4*i, 60, i)
+			f.Min_rtt = 60
+			return f
+		}, nil},
+		"chance losses, short": {func(i uint32) *unix.TCPInfo {
+			f := info(2500, 20, 20, i/10)
+			f.Min_rtt = 300
+			return f
+		}, map[remedy]int{bbr: 10}},
+		"full, short": {func(i uint32) *unix.TCPInfo {
+			f := info(5000, 20, 20, i/2)
+			f.Min_rtt = 300
 			return f
 		}, nil},
 	}

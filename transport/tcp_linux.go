@@ -115,7 +115,7 @@ func (c *tcpConn) Write(p []byte) (int, error) {
 }
 
 func (c *tcpConn) lookNowAndThen(failed error) {
-	if failed != nil || !c.looking.TryLock() { // or someone else looks
+	if failed != nil || c.here || !c.looking.TryLock() { // or someone else looks
 		return
 	}
 	defer c.looking.Unlock()
