@@ -42,7 +42,8 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // After a read that brought little the next one waits, so that a slow link costs one wake-up for
 // many packets. All connections wait for the same tick, and so share it. Meanwhile the system is to wake
-// nobody, and to acknowledge as if somebody read: on a short path the sender would wait for that.
+// nobody, and to acknowledge as if somebody read: on a short path the sender would wait for that. Where the way
+// back is too narrow for so many acknowledgements it holds them back until the tick.
 const (
 	littleRead = 16 << 10 // bytes
 	readTick   = 3 * time.Millisecond
@@ -57,6 +58,7 @@ type gathering struct {
 	*net.TCPConn
 	backlog
 	tick    time.Duration
+	back    wayBack
 	little  atomic.Bool   // the last read brought little
 	closed  chan struct{} // by Close
 	closing sync.Once
@@ -80,8 +82,10 @@ func (g *gathering) Read(p []byte) (int, error) {
 
 // rest waits for the next tick, or the end.
 func (g *gathering) rest() {
-	wakeFrom(g.TCPConn, wide)
-	defer wakeFrom(g.TCPConn, 1)
+	if !g.back.isNarrow(g.TCPConn) {
+		wakeFrom(g.TCPConn, wide)
+		defer wakeFrom(g.TCPConn, 1)
+	}
 	t := time.NewTimer(g.tick - time.Duration(time.Now().UnixNano())%g.tick)
 	defer t.Stop()
 	select {
