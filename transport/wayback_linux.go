@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lookBackEvery is short: once they wait, as much as a link's queue holds of them is in the way.
+const lookBackEvery = 20 * time.Millisecond
+
 // wayBack finds out whether acknowledgements wait on their way to the sender: one for two packets
 // takes a sixtieth of what comes, and some links carry less upwards. Then the round trip that the receiver sees
 // grows. A full queue on the way down looks alike: there fewer acknowledgements do no harm, and
@@ -18,7 +21,7 @@ type wayBack struct {
 
 // isNarrow looks at the connection now and then.
 func (w *wayBack) isNarrow(c *net.TCPConn) bool {
-	if now := time.Now(); !w.narrow && now.Sub(w.looked) >= lookEvery {
+	if now := time.Now(); !w.narrow && now.Sub(w.looked) >= lookBackEvery {
 		w.looked = now
 		_ = control(c, func(fd int) {
 			if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
