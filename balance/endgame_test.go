@@ -39,6 +39,31 @@ func TestUnknownLaneBlocksNobody(t *testing.T) {
 	t.Error("the fast lane is not asked for what the slow one has")
 }
 
+// TestLastSegments: a segment is fetched a second time where that gains clearly, the last few already where
+// it gains anything.
+func TestLastSegments(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 100 * seg, SegmentSize: seg, Servers: 2})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 50}, epoch)
+	b.Join(2, 1, 10*ms, epoch)
+	b.Adopt(2, 0, Run{50, 50}, epoch)
+	worth := func(done float64) bool {
+		v := victim{l: b.byID[1], rate: 1e6, end: 0.040}
+		return b.worthTwice(&v, b.byID[2], 1, done, 0.001)
+	}
+	now := bring(b, 1, 0, 0, 40, 2*ms, epoch)
+	now = bring(b, 2, 0, 50, 90, 2*ms, now)
+	if !worth(0.020) || worth(0.035) {
+		t.Errorf("with %d segments left: 20 ms are worth it: %v, 35 ms: %v", b.undone, worth(0.020), worth(0.035))
+	}
+	now = bring(b, 2, 0, 90, 100, 2*ms, now)
+	bring(b, 1, 0, 40, 49, 2*ms, now)
+	if !worth(0.035) || worth(0.045) {
+		t.Errorf("with %d segments left: 35 ms are worth it: %v, 45 ms: %v", b.undone, worth(0.035), worth(0.045))
+	}
+}
+
 // TestSilenceAfterASwing: how long a lane may say nothing is looked at anew when its rate changes.
 func TestSilenceAfterASwing(t *testing.T) {
 	const seg = 64 << 10

@@ -267,11 +267,11 @@ func (b *Balancer) worthTwice(v *victim, t *lane, n int, done, level float64) bo
 	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
 		return false // too little is known to pay for a duplicate
 	}
+	if b.undone <= len(b.servers) {
+		return done < v.end // the last few segments are not haggled over
+	}
 	if v.end*0.8-done < leastSaving {
 		return false
-	}
-	if b.undone <= len(b.servers) {
-		return true // the last few segments are not haggled over
 	}
 	// v's copy is a waste only as far as it comes before all is done.
 	return !b.dear(int64(min(float64(n)*float64(b.cfg.SegmentSize), v.rate*max(done, level))))
