@@ -39,8 +39,8 @@ func TestUnknownLaneBlocksNobody(t *testing.T) {
 	t.Error("the fast lane is not asked for what the slow one has")
 }
 
-// TestLastSegments: a segment is fetched a second time where that gains clearly, the last few already where
-// it gains anything.
+// TestLastSegments: a segment is fetched a second time where that gains clearly, the last few
+// already where it gains anything.
 func TestLastSegments(t *testing.T) {
 	const seg = 16 << 10
 	b := New(Config{Size: 100 * seg, SegmentSize: seg, Servers: 2})

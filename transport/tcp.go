@@ -41,9 +41,9 @@ func (tcp) Dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // After a read that brought little the next one waits, so that a slow link costs one wake-up for
-// many packets. All connections wait for the same tick, and so share it. Meanwhile the system is to wake
-// nobody, and to acknowledge as if somebody read: on a short path the sender would wait for that. Where the way
-// back is too narrow for so many acknowledgements it holds them back until the tick.
+// many packets. All connections wait for the same tick, and so share it. Meanwhile the system is to
+// wake nobody, and to acknowledge as if somebody read: on a short path the sender waits for that. Only
+// where the way back is too narrow for so many acknowledgements they are held back until the tick.
 const (
 	littleRead = 16 << 10 // bytes
 	readTick   = 3 * time.Millisecond

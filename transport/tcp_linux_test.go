@@ -140,8 +140,8 @@ func TestWidened(t *testing.T) {
 	}
 }
 
-// TestRestWakesNobody: while a reader rests, the system is to acknowledge what comes and tell nobody; afterwards
-// a byte wakes the reader again.
+// TestRestWakesNobody: while a reader rests, the system is to acknowledge what comes and tell
+// nobody; afterwards a byte wakes the reader again.
 func TestRestWakesNobody(t *testing.T) {
 	dialled, _ := accepted(t, "tcp")
 	g := dialled.(*gathering)

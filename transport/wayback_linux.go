@@ -11,9 +11,9 @@ import (
 const lookBackEvery = 20 * time.Millisecond
 
 // wayBack finds out whether acknowledgements wait on their way to the sender: one for two packets
-// takes a sixtieth of what comes, and some links carry less upwards. Then the round trip that the receiver sees
-// grows. A full queue on the way down looks alike: there fewer acknowledgements do no harm, and
-// cost the client a wake-up for each packet.
+// takes a sixtieth of what comes, and some links carry less upwards. Then the round trip that the
+// receiver sees grows. A full queue on the way down looks alike: there fewer acknowledgements do no
+// harm, and cost the client a wake-up for each packet.
 type wayBack struct {
 	looked time.Time
 	narrow bool // for good: with all acknowledgements they would wait again

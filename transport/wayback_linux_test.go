@@ -2,7 +2,8 @@ package transport
 
 import "testing"
 
-// TestAcksWait: round trips in µs that tell of a narrow way back, or a long queue, and such that do not.
+// TestAcksWait: round trips in µs that tell of a narrow way back or a long queue, and such that do
+// not.
 func TestAcksWait(t *testing.T) {
 	for _, test := range []struct {
 		least, now uint32
