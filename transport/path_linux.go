@@ -12,9 +12,8 @@ const (
 	looks     = 10 // remembered
 	// chances is how many lossy samples without a queue tell of a path that loses by chance.
 	chances = 2
-	// leastQueue is what a round trip may be longer than the shortest one and the queue still be
-	// short, at least, µs: bursts and delayed acknowledgements make as much of a short path.
-	leastQueue = 3000
+	// mostBurst bounds what burst says, µs.
+	mostBurst = 4000
 	// longPath is the round trip from which losses cost more than BBR's pacing, µs.
 	longPath = 100
 )
@@ -79,7 +78,7 @@ func (p *path) judge(info *unix.TCPInfo) remedy {
 	case p.leftEarly(info):
 		p.again = true
 		return slowStart
-	case p.heldBack(info.Min_rtt):
+	case p.heldBack(info.Min_rtt, burst(info)):
 		p.asked = true
 		return bbr
 	}
@@ -112,13 +111,20 @@ func (p *path) leftEarly(info *unix.TCPInfo) bool {
 }
 
 // heldBack reports whether the window holds the connection back though no queue is full. least
-// is its shortest round trip, µs.
-func (p *path) heldBack(least uint32) bool {
+// is its shortest round trip, burst how long one takes, µs.
+func (p *path) heldBack(least, burst uint32) bool {
 	if p.samples[0].lost {
-		short := least + max(least/4, leastQueue)
+		short := least + max(least/4, burst)
 		return p.queueless(short) || p.chance(short) >= chances
 	}
 	return p.creeps(least + least/8)
+}
+
+// burst is how long the path takes for as many packets as may follow each other without a queue,
+// as the sender sends them and the receiver acknowledges them in bunches; µs.
+func burst(info *unix.TCPInfo) uint32 {
+	const packets = 4
+	return uint32(min(packets*uint64(info.Snd_mss)*1e6/max(info.Delivery_rate, 1), mostBurst))
 }
 
 // queueless reports whether no round trip was longer than short, in µs, which is little more

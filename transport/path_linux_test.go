@@ -12,7 +12,7 @@ import (
 func TestJudge(t *testing.T) {
 	const rtt = 80_000
 	info := func(rtt, cwnd, ssthresh, retrans uint32) *unix.TCPInfo {
-		return &unix.TCPInfo{Min_rtt: 80_000, Rtt: rtt, Snd_cwnd: cwnd, Snd_ssthresh: ssthresh, Unacked: cwnd, Total_retrans: retrans}
+		return &unix.TCPInfo{Min_rtt: 80_000, Rtt: rtt, Snd_cwnd: cwnd, Snd_ssthresh: ssthresh, Unacked: cwnd, Total_retrans: retrans, Snd_mss: 1448}
 	}
 	const never = math.MaxInt32 // the threshold of a connection in slow start
 	tests := map[string]struct {
@@ -53,9 +53,14 @@ func TestJudge(t *testing.T) {
 		}, nil},
 		"chance losses, short": {func(i uint32) *unix.TCPInfo {
 			f := info(2500, 20, 20, i/10)
-			f.Min_rtt = 300
+			f.Min_rtt, f.Delivery_rate = 300, 2e6
 			return f
 		}, map[remedy]int{bbr: 10}},
+		"full, short and fast": {func(i uint32) *unix.TCPInfo {
+			f := info(1800, 20, 20, i)
+			f.Min_rtt, f.Delivery_rate = 750, 14e6
+			return f
+		}, nil},
 		"full, short": {func(i uint32) *unix.TCPInfo {
 			f := info(5000, 20, 20, i/2)
 			f.Min_rtt = 300
