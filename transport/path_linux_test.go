@@ -14,6 +14,10 @@ func TestJudge(t *testing.T) {
 	info := func(rtt, cwnd, ssthresh, retrans uint32) *unix.TCPInfo {
 		return &unix.TCPInfo{Min_rtt: 80_000, Rtt: rtt, Snd_cwnd: cwnd, Snd_ssthresh: ssthresh, Unacked: cwnd, Total_retrans: retrans, Snd_mss: 1448}
 	}
+	on := func(least uint32, rate uint64, of *unix.TCPInfo) *unix.TCPInfo { // another path: µs, bytes/s
+		of.Min_rtt, of.Delivery_rate = least, rate
+		return of
+	}
 	const never = math.MaxInt32 // the threshold of a connection in slow start
 	tests := map[string]struct {
 		at   func(i uint32) *unix.TCPInfo
@@ -44,28 +48,12 @@ func TestJudge(t *testing.T) {
 			}
 			return info(rtt, 60+4*i, 60, 1)
 		}, map[remedy]int{bbr: 7}},
-		"link got faster": {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 26}},
-		"little to send":  {func(i uint32) *unix.TCPInfo { f := info(rtt, 60+4*i, 60, 0); f.Unacked = 10; return f }, nil},
-		"a network of its own": {func(i uint32) *unix.TCPInfo {
-			f := info(80, 60+4*i, 60, i)
-			f.Min_rtt = 60
-			return f
-		}, nil},
-		"chance losses, short": {func(i uint32) *unix.TCPInfo {
-			f := info(2500, 20, 20, i/10)
-			f.Min_rtt, f.Delivery_rate = 300, 2e6
-			return f
-		}, map[remedy]int{bbr: 10}},
-		"full, short and fast": {func(i uint32) *unix.TCPInfo {
-			f := info(1800, 20, 20, i)
-			f.Min_rtt, f.Delivery_rate = 750, 14e6
-			return f
-		}, nil},
-		"full, short": {func(i uint32) *unix.TCPInfo {
-			f := info(5000, 20, 20, i/2)
-			f.Min_rtt = 300
-			return f
-		}, nil},
+		"link got faster":      {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 26}},
+		"little to send":       {func(i uint32) *unix.TCPInfo { f := info(rtt, 60+4*i, 60, 0); f.Unacked = 10; return f }, nil},
+		"a network of its own": {func(i uint32) *unix.TCPInfo { return on(60, 0, info(80, 60+4*i, 60, i)) }, nil},
+		"chance losses, short": {func(i uint32) *unix.TCPInfo { return on(300, 2e6, info(2500, 20, 20, i/10)) }, map[remedy]int{bbr: 10}},
+		"full, short and fast": {func(i uint32) *unix.TCPInfo { return on(750, 14e6, info(1800, 20, 20, i)) }, nil},
+		"full, short":          {func(i uint32) *unix.TCPInfo { return on(300, 0, info(5000, 20, 20, i/2)) }, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
