@@ -159,6 +159,27 @@ func (b *bench) holes(name string, size int64) (string, error) {
 	return path, errors.Join(f.Truncate(size), f.Close())
 }
 
+// useMemory has so much of the memory used once before it is measured: a virtual machine's host may
+// take ten times as long to give a page the first time.
+func (b *bench) useMemory(size int64) error {
+	path := b.path("used")
+	defer os.Remove(path)
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(f, zeros{}, size)
+	return errors.Join(err, f.Close())
+}
+
+// zeros is an endless file of them.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // row is a command of a comparison.
 type row struct {
 	name string
