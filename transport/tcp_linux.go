@@ -36,6 +36,9 @@ func tune(c net.Conn) net.Conn {
 // packet for a full link.
 func (c *tcpConn) Hardy() bool { return c.hardy }
 
+// Here reports whether the peer is on this machine.
+func (c *tcpConn) Here() bool { return c.here }
+
 // throughBBR takes a connection to BBR and back, and reports whether it may have it. That
 // forgets where slow start ended, so that it starts again from the present window.
 func throughBBR(fd int) bool {

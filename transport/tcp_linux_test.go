@@ -37,8 +37,11 @@ func TestWrappersKeepTheSender(t *testing.T) {
 			if tcp == nil {
 				t.Fatalf("no TCP below %T", c)
 			}
-			if !tcp.here {
+			if !tcp.Here() {
 				t.Error("a peer on this machine is taken for one elsewhere")
+			}
+			if _, told := c.(interface{ Here() bool }); told != (name == "tcp") {
+				t.Errorf("tells that its peer is here: %v; what is encrypted or compressed comes no faster for it", told)
 			}
 			for _, hardy := range []bool{true, false} {
 				if tcp.hardy = hardy; isHardy(c) != hardy {
