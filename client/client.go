@@ -154,8 +154,8 @@ func (d *download) late(e event) {
 	case opened:
 		e.outcome.release()
 	case landed:
-		if e.err == nil && d.ours(e.c) {
-			d.content.part.Mark(e.index)
+		if d.ours(e.c) {
+			d.content.part.Mark(e.run)
 		}
 	}
 }

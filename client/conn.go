@@ -54,7 +54,7 @@ type conn struct {
 	keepers *keepers
 	store   atomic.Pointer[store] // nil until the content is known
 	told    atomic.Bool           // it was asked for the manifest
-	keeping atomic.Int32          // segments that are being verified and written
+	keeping atomic.Int32          // pieces that are being verified and written
 	kept    sync.WaitGroup        // for those
 
 	mu    sync.Mutex
@@ -65,7 +65,7 @@ type conn struct {
 	layout   segment.Layout
 	values   []byte // of the manifest, as far as it has come
 	wanted   int64  // bytes of the manifest that are to come; 0: none
-	buf      []byte // the segment that is coming
+	buf      []byte // the segments that are coming, see batch
 	pending  int    // bytes not reported yet
 	req      uint32 // what they are of
 	offset   int64  // up to where
@@ -83,7 +83,7 @@ type conn struct {
 	joined  bool          // the balancer knows it
 	got     int64         // bytes of the file that have come
 	rtt     time.Duration // the shortest that was seen
-	held    []piece       // segments that came before the content was known
+	held    []piece       // what came before the content was known
 	closed  bool          // the download has given it up
 	lied    bool          // and said why: what it sent does not verify
 
@@ -101,11 +101,11 @@ type timedPing struct {
 // key is the content that the server has offered.
 func (c *conn) key() key { return key{c.welcome.Root, c.welcome.Layout.Size} }
 
-// piece is a segment that has not been verified yet.
+// piece is a run of segments that have not been verified yet.
 type piece struct {
-	req   uint32 // what it came for
-	index int
-	data  []byte
+	req  uint32 // what it came for
+	run  segment.Run
+	data []byte
 }
 
 func newConn(lane balance.Lane, s *server, nc net.Conn, first share, limiter *rate.Limiter, keepers *keepers, emit func(event)) *conn {

@@ -22,26 +22,27 @@ func TestDiskFull(t *testing.T) {
 		inWorldAlone(t, func(w *world) {
 			data := content(size, 1)
 			w.three(data)
-			var written atomic.Int32
-			w.disk = func(p *segment.Part) func(int, []byte) error {
-				return func(i int, data []byte) error {
-					if written.Add(1) > room {
+			var asked, written atomic.Int32
+			w.disk = func(p *segment.Part) func(segment.Run, []byte) error {
+				return func(run segment.Run, data []byte) error {
+					if asked.Add(int32(run.Count)) > room {
 						return &segment.DiskError{Op: "write", Path: p.Path(), Err: syscall.ENOSPC}
 					}
-					return p.WriteSegment(i, data)
+					written.Add(int32(run.Count))
+					return p.Write(run, data)
 				}
 			}
 			r := w.download(3).disk()
 			if !errors.Is(r.err, syscall.ENOSPC) {
 				t.Errorf("%v, want no space", r.err)
 			}
-			if kept := strings.Contains(r.err.Error(), "what has verified is kept in "+filepath.Join(w.out(), "f.bin.part")); kept != (room > 0) {
-				t.Errorf("%d segments written: %v", room, r.err)
+			if kept := strings.Contains(r.err.Error(), "what has verified is kept in "+filepath.Join(w.out(), "f.bin.part")); kept != (written.Load() > 0) {
+				t.Errorf("%d segments written: %v", written.Load(), r.err)
 			}
 			w.disk = nil
 			again := w.download(3, resume).complete("f.bin", data)
-			if got := again.result().Resumed; got != int64(room)*16<<10 {
-				t.Errorf("resumed %d bytes of %d segments written", got, room)
+			if got := again.result().Resumed; got != int64(written.Load())*16<<10 {
+				t.Errorf("resumed %d bytes of %d segments written", got, written.Load())
 			}
 		})
 	}
@@ -194,15 +195,15 @@ func TestReadOnlyOutput(t *testing.T) {
 // stands still from one time to another.
 func (w *world) slowDisk(speed float64, from, to time.Duration) {
 	turn := make(chan struct{}, 1) // a mutex would stop the time
-	w.disk = func(p *segment.Part) func(int, []byte) error {
-		return func(i int, data []byte) error {
+	w.disk = func(p *segment.Part) func(segment.Run, []byte) error {
+		return func(run segment.Run, data []byte) error {
 			turn <- struct{}{}
 			defer func() { <-turn }()
 			if now := w.now(); from <= now && now < to {
 				time.Sleep(to - now)
 			}
 			time.Sleep(time.Duration(float64(len(data)) / speed * 1e9))
-			return p.WriteSegment(i, data)
+			return p.Write(run, data)
 		}
 	}
 }

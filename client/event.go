@@ -71,19 +71,19 @@ type (
 		c *conn
 		n int
 	}
-	// heldBack: a segment has come before the content was known.
+	// heldBack: a piece has come before the content was known.
 	heldBack struct {
 		c     *conn
 		piece piece
 	}
-	// landed: a segment has come, for request req; err is nil when it has verified and is
-	// written. n bytes were not reported before.
+	// landed: the segments of run have come, for request req; they have verified and are
+	// written. n bytes were not reported before. err is what is wrong with the segment behind run.
 	landed struct {
-		c     *conn
-		req   uint32
-		index int
-		n     int
-		err   error
+		c   *conn
+		req uint32
+		run segment.Run
+		n   int
+		err error
 	}
 	// ponged: a PING was answered.
 	ponged struct {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// keepers verify and write segments beside the connections that read them, so that
-// one fast connection is not read by turns. A connection hands a segment over when a
+// keepers verify and write pieces beside the connections that read them, so that
+// one fast connection is not read by turns. A connection hands a piece over when a
 // keeper is idle and else keeps it itself: nothing ever waits in a queue, and there are no
 // more buffers than connections and keepers.
 type keepers struct {
@@ -18,7 +18,7 @@ type keepers struct {
 // maxKeepers bounds the memory: a segment has up to 4 MiB.
 const maxKeepers = 8
 
-// delivery is a segment that has come whole.
+// delivery is a piece for a keeper.
 type delivery struct {
 	piece
 	c  *conn
@@ -49,7 +49,7 @@ func (k *keepers) run(ctx context.Context) {
 	}
 }
 
-// take hands a segment over if a keeper is idle. The buffer is not the caller's any more then.
+// take hands a piece over if a keeper is idle. The buffer is not the caller's any more then.
 func (k *keepers) take(d delivery) bool {
 	select {
 	case k.work <- d:

@@ -43,17 +43,18 @@ func TestConnectionEndsBeforeItsSegments(t *testing.T) {
 		for k := range 3 {
 			hosts = append(hosts, w.serve(k+1, w.file("f.bin", data), 200*kB, 20*time.Millisecond))
 		}
-		var written, cut atomic.Int32
-		w.disk = func(p *segment.Part) func(int, []byte) error {
-			return func(i int, data []byte) error {
-				if written.Add(1)%12 == 0 {
+		var writes, written, cut atomic.Int32
+		w.disk = func(p *segment.Part) func(segment.Run, []byte) error {
+			return func(run segment.Run, data []byte) error {
+				written.Add(int32(run.Count))
+				if writes.Add(1)%12 == 0 {
 					cut.Add(1)
 					for _, h := range hosts {
 						h.reset()
 					}
 					time.Sleep(3 * time.Second) // enough to fetch it again
 				}
-				return p.WriteSegment(i, data)
+				return p.Write(run, data)
 			}
 		}
 		w.download(3).complete("f.bin", data).mentioned("rejoined")
@@ -73,8 +74,8 @@ func TestInterruptLosesNothingWritten(t *testing.T) {
 			for k := range servers {
 				w.serve(k+1, w.file("f.bin", data), 125*kB, 20*time.Millisecond)
 			}
-			written := w.countingDisk(func(i int) error {
-				time.Sleep(time.Duration(i%7) * 10 * time.Millisecond)
+			written := w.countingDisk(func(run segment.Run) error {
+				time.Sleep(time.Duration(run.First%7) * 10 * time.Millisecond)
 				return nil
 			})
 			w.interrupt(servers, 1500*time.Millisecond+time.Duration(try)*337*time.Millisecond)
@@ -85,14 +86,14 @@ func TestInterruptLosesNothingWritten(t *testing.T) {
 
 // countingDisk counts the bytes that were written. It asks first, which may take its time, before
 // each segment; an error is the disk's.
-func (w *world) countingDisk(first func(i int) error) *atomic.Int64 {
+func (w *world) countingDisk(first func(run segment.Run) error) *atomic.Int64 {
 	var written atomic.Int64
-	w.disk = func(p *segment.Part) func(int, []byte) error {
-		return func(i int, data []byte) error {
-			if err := first(i); err != nil {
+	w.disk = func(p *segment.Part) func(segment.Run, []byte) error {
+		return func(run segment.Run, data []byte) error {
+			if err := first(run); err != nil {
 				return err
 			}
-			if err := p.WriteSegment(i, data); err != nil {
+			if err := p.Write(run, data); err != nil {
 				return err
 			}
 			written.Add(int64(len(data)))
@@ -120,7 +121,7 @@ func TestDiskFailsInManyHands(t *testing.T) {
 		for k := range servers {
 			w.serve(k+1, w.file("f.bin", data), 125*kB, 20*time.Millisecond)
 		}
-		written := w.countingDisk(func(int) error {
+		written := w.countingDisk(func(segment.Run) error {
 			time.Sleep(50 * time.Millisecond)
 			if w.now() > 2*time.Second {
 				return &segment.DiskError{Op: "write", Path: "f.bin", Err: syscall.ENOSPC}

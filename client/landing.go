@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"braid/segment"
 )
 
 func (d *download) onHeldBack(e heldBack) {
@@ -17,14 +19,15 @@ func (d *download) onHeldBack(e heldBack) {
 	}
 }
 
-// verify verifies and writes segments that came before the content was known.
+// verify verifies and writes what came before the content was known.
 func (d *download) verify(c *conn, st *store, held []piece) {
 	if len(held) == 0 {
 		return
 	}
 	d.tasks.Go(func() {
 		for _, p := range held {
-			d.emit(landed{c, p.req, p.index, 0, keep(st, p.index, p.data)})
+			kept, err := keep(st, p.run, p.data)
+			d.emit(landed{c, p.req, kept, 0, err})
 		}
 	})
 }
@@ -56,23 +59,38 @@ func (d *download) onLanded(e landed, now time.Time) error {
 		return nil // of a content that was given up
 	}
 	b := d.content.balancer
-	switch {
-	case errors.Is(e.err, errCorrupt):
-		b.Rejected(c.lane, e.req, e.index, now)
-		d.lied(c, e.err)
-	case e.err != nil:
-		return e.err
-	case b.Verified(c.lane, e.req, e.index, now):
-		n := int64(d.content.layout.Len(e.index))
-		d.content.part.Mark(e.index)
-		d.kept += n
-		c.server.bytes += n
-		d.view.history.Delivered(c.server.number(), d.content.layout.Offset(e.index), n, d.size())
-		if e.index == d.content.layout.Count()-1 && d.ballot.want != nil && d.ballot.proven == nil {
-			d.sizeIs(d.content.key)
+	first := segment.Run{First: e.run.First} // of run, what has not come before
+	for i := e.run.First; i < e.run.End(); i++ {
+		if b.Verified(c.lane, e.req, i, now) {
+			first.Count++
+			continue
 		}
+		d.delivered(c.server, first)
+		first = segment.Run{First: i + 1}
 	}
-	return nil
+	d.delivered(c.server, first)
+	if errors.Is(e.err, errCorrupt) {
+		b.Rejected(c.lane, e.req, e.run.End(), now)
+		d.lied(c, e.err)
+		return nil
+	}
+	return e.err
+}
+
+// delivered counts a run, which may be empty, for the server that it came from first.
+func (d *download) delivered(s *server, run segment.Run) {
+	if run.Count == 0 {
+		return
+	}
+	l := d.content.layout
+	n := l.RunBytes(run)
+	d.content.part.Mark(run)
+	d.kept += n
+	s.bytes += n
+	d.view.history.Delivered(s.number(), l.Offset(run.First), n, d.size())
+	if run.End() == l.Count() && d.ballot.want != nil && d.ballot.proven == nil {
+		d.sizeIs(d.content.key)
+	}
 }
 
 // ours reports whether what a connection fetches goes into the file that is wanted.

@@ -68,12 +68,12 @@ func (d *download) prove(c *conn) {
 		return
 	}
 	for _, p := range c.held {
-		if p.index == last.First {
-			m := c.manifest
+		if i := last.First - p.run.First; 0 <= i && i < p.run.Count {
+			m, data := c.manifest, p.data[c.welcome.Layout.Offset(i):]
 			c.proving = true
 			d.tasks.Go(func() {
 				var err error
-				if !m.Verify(p.index, p.data) {
+				if !m.Verify(last.First, data) {
 					err = errSize
 				}
 				d.emit(proved{c, err})

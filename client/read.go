@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -16,6 +17,10 @@ const (
 	reportBytes = 256 << 10
 	reportTime  = 5 * time.Millisecond
 )
+
+// batch is how many bytes at most are read, verified and written at once where segments are
+// smaller: a system call and an event for each segment of 16 KiB would cost a third more time.
+const batch = 128 << 10
 
 // read reads until the connection ends; the error is never nil.
 func (c *conn) read(ctx context.Context) error {
@@ -111,13 +116,12 @@ func (c *conn) readManifest(m wire.Manifest) error {
 func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error {
 	at := d.Offset
 	for left := d.Len; left > 0; {
-		i := int(at / c.layout.SegmentSize)
-		size := c.layout.Len(i)
-		begin := int(at - c.layout.Offset(i))
-		if cap(c.buf) < size {
-			c.buf = c.keepers.buffer(int(min(c.layout.SegmentSize, c.layout.Size)))
+		first := int(at / c.layout.SegmentSize)
+		begin := int(at - c.layout.Offset(first))
+		if c.buf == nil {
+			c.buf = c.buffer()
 		}
-		n, err := c.readSome(ctx, r, c.buf[begin:min(size, begin+left)])
+		n, err := c.readSome(ctx, r, c.buf[begin:min(len(c.buf), begin+left)])
 		if err != nil {
 			return err
 		}
@@ -126,8 +130,8 @@ func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error 
 		if now := time.Now(); c.pending >= reportBytes || now.Sub(c.reported) >= reportTime {
 			c.report(now)
 		}
-		if begin+n == size {
-			if err := c.landed(i, c.buf[:size]); err != nil {
+		if run := c.layout.Whole(first, begin+n); run.Count > 0 {
+			if err := c.landed(run, begin+n); err != nil {
 				return err
 			}
 		}
@@ -159,32 +163,48 @@ func (c *conn) report(now time.Time) {
 	c.pending, c.reported = 0, now
 }
 
-// landed sees to a whole segment: it is verified and written, here or by a keeper,
-// or held for later when the content is not known yet.
-func (c *conn) landed(i int, data []byte) error {
+// buffer returns one for what comes next: whole segments.
+func (c *conn) buffer() []byte {
+	return c.keepers.buffer(int(min(max(c.layout.SegmentSize, batch), c.layout.Size)))
+}
+
+// landed sees to a run of whole segments at the start of the n bytes in buf: it is verified and
+// written, here or by a keeper, or held for later when the content is not known yet. The rest, the
+// start of another segment, goes to the start of a buffer.
+func (c *conn) landed(run segment.Run, n int) error {
+	size := c.layout.RunBytes(run)
+	data, rest := c.buf[:size], c.buf[size:n]
 	st := c.store.Load()
 	if st == nil {
-		c.buf = nil
 		c.report(time.Now())
-		c.emit(heldBack{c, piece{c.req, i, data}})
+		c.emit(heldBack{c, piece{c.req, run, bytes.Clone(data)}})
+		copy(c.buf, rest)
 		return nil
 	}
-	d := delivery{piece: piece{c.req, i, data}, c: c, st: st, n: c.pending}
+	d := delivery{piece: piece{c.req, run, data}, c: c, st: st, n: c.pending}
 	c.pending, c.reported = 0, time.Now()
 	c.keeping.Add(1)
 	c.kept.Add(1)
+	var next []byte
+	if len(rest) > 0 {
+		next = c.buffer() // before a keeper has buf: then it is no longer ours
+		copy(next, rest)
+	}
 	if c.keepers.take(d) {
-		c.buf = nil
+		c.buf = next
 		return nil
 	}
-	return c.keep(d)
+	c.keepers.recycle(next)
+	err := c.keep(d)
+	copy(c.buf, rest)
+	return err
 }
 
-// keep verifies and writes a segment and tells the download. Any goroutine may call it.
+// keep verifies and writes a piece and tells the download. Any goroutine may call it.
 func (c *conn) keep(d delivery) error {
 	defer c.kept.Done()
-	outcome := keep(d.st, d.index, d.data)
+	kept, err := keep(d.st, d.run, d.data)
 	c.keeping.Add(-1)
-	c.emit(landed{c, d.req, d.index, d.n, outcome})
-	return outcome
+	c.emit(landed{c, d.req, kept, d.n, err})
+	return err
 }

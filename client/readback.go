@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"time"
+
+	"braid/segment"
 )
 
 // claim takes for had, until it is read back, what the earlier run says it had: so the
@@ -34,7 +36,7 @@ func (d *download) onReadBack(e readBack, now time.Time) {
 	}
 	c.unread -= int64(c.layout.Len(e.index))
 	if e.verifies {
-		c.part.Mark(e.index)
+		c.part.Mark(segment.Run{First: e.index, Count: 1})
 		d.found(c, e.index)
 	} else {
 		c.balancer.Lacks(e.index, now)

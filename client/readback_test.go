@@ -87,10 +87,10 @@ func goingOn(t *testing.T, claimed, damaged int) *content {
 		if i == damaged {
 			b[7] ^= 1
 		}
-		if err := part.WriteSegment(i, b); err != nil {
+		if err := part.Write(segment.Run{First: i, Count: 1}, b); err != nil {
 			t.Fatal(err)
 		}
-		part.Mark(i)
+		part.Mark(segment.Run{First: i, Count: 1})
 	}
 	if err := part.Close(); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ type store struct {
 }
 
 func newStore(part *segment.Part, disk func(*segment.Part) write) *store {
-	st := &store{manifest: part.Manifest(), part: part, write: part.WriteSegment}
+	st := &store{manifest: part.Manifest(), part: part, write: part.Write}
 	if disk != nil {
 		st.write = disk(part)
 	}
@@ -41,8 +41,8 @@ func (st *store) start(ctx context.Context, tasks *sync.WaitGroup, work ...func(
 	}
 }
 
-// write writes a verified segment to its place.
-type write func(i int, data []byte) error
+// write writes a run of verified segments to its place.
+type write func(run segment.Run, data []byte) error
 
 // giveUp has nothing more be written. What is being written may take as long as the
 // disk likes: discard waits for that.
@@ -60,7 +60,7 @@ func (st *store) discard() {
 	st.part.Discard() // what stays behind is in nobody's way
 }
 
-// begin reports whether a segment may be written. The caller says when it is: st.writing.Done.
+// begin reports whether something may be written. The caller says when it is: st.writing.Done.
 func (st *store) begin() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -77,14 +77,37 @@ var (
 	errGivenUp = errors.New("its content is not wanted any more")
 )
 
-// keep verifies a segment and writes it to its place.
-func keep(st *store, i int, data []byte) error {
-	if !st.manifest.Verify(i, data) {
-		return fmt.Errorf("%w (segment %d)", errCorrupt, i)
+// keep verifies the segments of run and writes them to their place. It returns the ones that are kept;
+// the error is that of the one behind them.
+func keep(st *store, run segment.Run, data []byte) (kept segment.Run, err error) {
+	kept.First = run.First
+	good := verified(st.manifest, run, data)
+	if good.Count < run.Count {
+		err = fmt.Errorf("%w (segment %d)", errCorrupt, good.End())
+	}
+	if good.Count == 0 {
+		return kept, err
 	}
 	if !st.begin() {
-		return errGivenUp
+		return kept, errGivenUp
 	}
 	defer st.writing.Done()
-	return st.write(i, data)
+	if err := st.write(good, data[:st.manifest.Layout().RunBytes(good)]); err != nil {
+		return kept, err
+	}
+	return good, err
+}
+
+// verified returns what of run, from its start on, verifies.
+func verified(m *segment.Manifest, run segment.Run, data []byte) segment.Run {
+	good := segment.Run{First: run.First}
+	for good.Count < run.Count {
+		n := m.Layout().Len(good.End())
+		if !m.Verify(good.End(), data[:n]) {
+			break
+		}
+		data = data[n:]
+		good.Count++
+	}
+	return good
 }

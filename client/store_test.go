@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -25,7 +29,7 @@ func TestDiscardWhileWriting(t *testing.T) {
 	for range 4 {
 		readers.Go(func() {
 			for i := 0; ; i = (i + 1) % m.Layout().Count() {
-				err := keep(st, i, data[:m.Layout().Len(i)])
+				_, err := keep(st, segment.Run{First: i, Count: 1}, data[:m.Layout().Len(i)])
 				if errors.Is(err, errGivenUp) {
 					return
 				}
@@ -46,6 +50,36 @@ func TestDiscardWhileWriting(t *testing.T) {
 	readers.Wait()
 	if segment.Leftover(dir, "f.bin") {
 		t.Error("the files are still there")
+	}
+}
+
+// TestKeepWhatIsGood has a damaged segment in a run: what comes before it is kept.
+func TestKeepWhatIsGood(t *testing.T) {
+	const size = 16 << 10
+	data := make([]byte, 8*size)
+	rand.NewChaCha8([32]byte{}).Read(data)
+	for bad, want := range map[int]int{2: 0, 4: 2, 5: 3} {
+		part := newPart(t, t.TempDir(), data)
+		st := newStore(part, nil)
+		run, sent := segment.Run{First: 2, Count: 4}, bytes.Clone(data[2*size:6*size])
+		sent[(bad-2)*size+7] ^= 1
+		kept, err := keep(st, run, sent)
+		if kept != (segment.Run{First: 2, Count: want}) || !errors.Is(err, errCorrupt) || !strings.HasSuffix(err.Error(), fmt.Sprintf("(segment %d)", bad)) {
+			t.Errorf("segment %d is damaged: kept %+v, %v", bad, kept, err)
+		}
+		onDisk := make([]byte, want*size)
+		if err := part.Present(); err != nil {
+			t.Error(err)
+		}
+		if f, err := os.Open(part.Path()); err != nil {
+			t.Error(err)
+		} else {
+			if _, err := f.ReadAt(onDisk, 2*size); err != nil || !bytes.Equal(onDisk, data[2*size:(2+want)*size]) {
+				t.Errorf("segment %d is damaged: those before it are not on the disk (%v)", bad, err)
+			}
+			f.Close()
+		}
+		part.Discard()
 	}
 }
 
@@ -89,7 +123,7 @@ func TestWindUpLosesNothing(t *testing.T) {
 	for i := range part.Manifest().Layout().Count() {
 		c := &conn{closed: i%2 == 0}
 		c.store.Store(d.content.store)
-		d.tasks.Go(func() { d.emit(landed{c: c, index: i}) })
+		d.tasks.Go(func() { d.emit(landed{c: c, run: segment.Run{First: i, Count: 1}}) })
 	}
 	near, far := net.Pipe()
 	d.tasks.Go(func() { d.emit(dialed{nc: near}) })

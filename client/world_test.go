@@ -48,8 +48,8 @@ type world struct {
 	ctx   context.Context
 	tasks sync.WaitGroup
 	begun time.Time
-	disk  func(*segment.Part) func(i int, data []byte) error // nil: an ordinary one
-	warns chan string                                        // what the transport warns of
+	disk  func(*segment.Part) func(run segment.Run, data []byte) error // nil: an ordinary one
+	warns chan string                                                  // what the transport warns of
 }
 
 // inWorld runs a test in virtual time. All that was started ends with it.

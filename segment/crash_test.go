@@ -64,10 +64,10 @@ func (c *trial) live(most int) error {
 		case most == 0:
 			return nil
 		}
-		if err := p.WriteSegment(i, piece(c.data, p.manifest.layout, i)); err != nil {
+		if err := p.Write(Run{i, 1}, piece(c.data, p.manifest.layout, i)); err != nil {
 			return err
 		}
-		p.Mark(i)
+		p.Mark(Run{i, 1})
 		if !c.dead() {
 			c.fetched++
 		}

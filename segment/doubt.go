@@ -48,7 +48,7 @@ func (p *Part) writeDoubtful(ctx context.Context) error {
 		if !p.manifest.Verify(i, b) {
 			return diskError("read", p.Path(), errFickle)
 		}
-		if err := p.WriteSegment(i, b); err != nil {
+		if err := p.Write(Run{i, 1}, b); err != nil {
 			return err
 		}
 	}

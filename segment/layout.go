@@ -63,6 +63,14 @@ func (l Layout) RunBytes(r Run) int64 {
 	return min(l.Offset(r.End()), l.Size) - l.Offset(r.First)
 }
 
+// Whole returns the run of those segments that n bytes from the start of segment first on hold whole.
+func (l Layout) Whole(first, n int) Run {
+	if l.Offset(first)+int64(n) >= l.Size {
+		return Run{first, l.Count() - first}
+	}
+	return Run{first, n / int(l.SegmentSize)}
+}
+
 // Run is a stretch of consecutive segments.
 type Run struct {
 	First, Count int

@@ -51,6 +51,25 @@ func TestLayoutCheckRefuses(t *testing.T) {
 	}
 }
 
+// Whole is the run of exactly those segments that end within the bytes.
+func TestWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := someLayout(t)
+		if l.Size == 0 {
+			return
+		}
+		first := rapid.IntRange(0, l.Count()-1).Draw(t, "first")
+		n := rapid.Int64Range(0, min(l.Size-l.Offset(first), 5*l.SegmentSize)).Draw(t, "n")
+		run := l.Whole(first, int(n))
+		if run.First != first || l.RunBytes(run) > n {
+			t.Fatalf("%+v of %d bytes, in %d", run, l.RunBytes(run), n)
+		}
+		if run.End() < l.Count() && l.RunBytes(Run{first, run.Count + 1}) <= n {
+			t.Fatalf("%+v, though %d bytes hold one more", run, n)
+		}
+	})
+}
+
 // someLayout draws layouts of all magnitudes, ends of segments among them.
 func someLayout(t *rapid.T) Layout {
 	size := rapid.Int64Range(0, 1<<rapid.IntRange(0, 44).Draw(t, "bits")).Draw(t, "size")

@@ -37,10 +37,10 @@ func halfADownload(dir string) error {
 		return err
 	}
 	for i := range m.Layout().Count() / 2 {
-		if err := p.WriteSegment(i, piece(data, m.Layout(), i)); err != nil {
+		if err := p.Write(Run{i, 1}, piece(data, m.Layout(), i)); err != nil {
 			return err
 		}
-		p.Mark(i)
+		p.Mark(Run{i, 1})
 	}
 	if err := p.Checkpoint(); err != nil {
 		return err

@@ -16,9 +16,9 @@ const syncFrom = 16 << 20
 // Part is a download in progress: <dir>/<name>.part, written in place, and beside
 // it <name>.part.state, locked for this client alone.
 //
-// WriteSegment may be called from any number of goroutines at once, and beside it WriteBack and
+// Write may be called from any number of goroutines at once, and beside it WriteBack and
 // ReadBack from one each. Everything else belongs to one goroutine, the owner, which marks a segment
-// only when its WriteSegment has returned or ReadBack has found it, and calls Finish, Close or Discard
+// only when its Write has returned or ReadBack has found it, and calls Finish, Close or Discard
 // when none of them is running any more.
 type Part struct {
 	// Overwrite lets Finish replace whatever file is under the final name, Replaces only
@@ -30,7 +30,7 @@ type Part struct {
 	dir, name string
 	manifest  *Manifest
 	file      file
-	writing   sync.Mutex // see WriteSegment
+	writing   sync.Mutex // see Write
 	unflushed unflushed
 	state     *stateFile // nil after Finish, Close or Discard
 
@@ -161,39 +161,45 @@ func (p *Part) Claimed(i int) bool { return p.claimed != nil && p.claimed.has(i)
 // HaveBytes returns how many bytes of the file are had.
 func (p *Part) HaveBytes() int64 { return p.haveBytes }
 
-// WriteSegment writes segment i, which the caller has verified, to its place. Any
-// goroutine may call it, also for the same segment. The error is a *DiskError, unless there is no
-// such segment.
-func (p *Part) WriteSegment(i int, data []byte) error {
+// Write writes the segments of run, which the caller has verified, to their place. Any
+// goroutine may call it, also for the same segments. The error is a *DiskError, unless there is no
+// such run.
+func (p *Part) Write(run Run, data []byte) error {
 	l := p.manifest.layout
-	if i < 0 || i >= l.Count() || len(data) != l.Len(i) {
-		return fmt.Errorf("segment %d of %d bytes does not exist in %s", i, len(data), p.name)
+	if run.First < 0 || run.Count < 1 || run.Count > l.Count()-run.First || int64(len(data)) != l.RunBytes(run) {
+		return fmt.Errorf("segments %d+%d of %d bytes do not exist in %s", run.First, run.Count, len(data), p.name)
 	}
 	// Systems let one writer at a time into a file; the others would burn their
 	// cores on the inode's lock.
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if _, err := p.file.WriteAt(data, l.Offset(i)); err != nil {
+	if _, err := p.file.WriteAt(data, l.Offset(run.First)); err != nil {
 		return diskError("write", p.Path(), err)
 	}
-	p.unflushed.add(i, len(data))
+	for i := run.First; i < run.End(); i++ {
+		p.unflushed.add(i, l.Len(i))
+	}
 	return nil
 }
 
-// Mark notes that segment i is had: verified, and its WriteSegment returned. The state
+// Mark notes that the segments of run are had: verified, and Write has returned. The state
 // file learns of it at once, by one small write, so that even a kill loses no segment
 // that was marked. If that fails, the next Checkpoint tries again and tells.
-func (p *Part) Mark(i int) {
-	if !p.mark(i) || p.dirty {
+func (p *Part) Mark(run Run) {
+	news := false
+	for i := run.First; i < run.End(); i++ {
+		news = p.mark(i) || news
+	}
+	if !news || p.dirty {
 		return
 	}
-	at := int64(i / 8)
-	if _, err := p.state.WriteAt(p.hint[at:at+1], bitmapOffset(p.manifest)+at); err != nil {
+	from, to := run.First/8, (run.End()-1)/8
+	if _, err := p.state.WriteAt(p.hint[from:to+1], bitmapOffset(p.manifest)+int64(from)); err != nil {
 		p.dirty = true
 	}
 }
 
-// mark is Mark without the state file; it reports whether that does not know the segment.
+// mark is Mark of one segment without the state file; it reports whether that does not know it.
 func (p *Part) mark(i int) (news bool) {
 	if p.have.has(i) {
 		return false

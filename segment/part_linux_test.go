@@ -17,7 +17,7 @@ func TestDiskFullWhileWriting(t *testing.T) {
 	}
 	p.file.Close()
 	p.file = full
-	err = p.WriteSegment(0, piece(data, p.Manifest().Layout(), 0))
+	err = p.Write(Run{0, 1}, piece(data, p.Manifest().Layout(), 0))
 	var disk *DiskError
 	if !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &disk) || disk.Path != p.Path() {
 		t.Errorf("got %v", err)

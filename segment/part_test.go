@@ -47,7 +47,7 @@ func resume(t *testing.T, dir string) *Part {
 func (p *Part) markClaimed(ctx context.Context) error {
 	return p.ReadBack(ctx, func(i int, verifies bool) {
 		if verifies {
-			p.Mark(i)
+			p.Mark(Run{i, 1})
 		}
 	})
 }
@@ -56,10 +56,10 @@ func (p *Part) markClaimed(ctx context.Context) error {
 func fetch(t *testing.T, p *Part, data []byte, segments ...int) {
 	t.Helper()
 	for _, i := range segments {
-		if err := p.WriteSegment(i, piece(data, p.Manifest().Layout(), i)); err != nil {
+		if err := p.Write(Run{i, 1}, piece(data, p.Manifest().Layout(), i)); err != nil {
 			t.Fatal(err)
 		}
-		p.Mark(i)
+		p.Mark(Run{i, 1})
 	}
 }
 
@@ -165,7 +165,7 @@ func TestSegmentsAreWrittenInParallel(t *testing.T) {
 	for w := range 8 {
 		writers.Go(func() {
 			for i := w; i < count; i += 8 {
-				if err := p.WriteSegment(i, piece(data, m.Layout(), i)); err != nil {
+				if err := p.Write(Run{i, 1}, piece(data, m.Layout(), i)); err != nil {
 					t.Error(err)
 				}
 				written <- i
@@ -173,7 +173,7 @@ func TestSegmentsAreWrittenInParallel(t *testing.T) {
 		})
 	}
 	for range count {
-		p.Mark(<-written)
+		p.Mark(Run{<-written, 1})
 		if err := p.Checkpoint(); err != nil {
 			t.Error(err)
 		}
@@ -186,17 +186,51 @@ func TestSegmentsAreWrittenInParallel(t *testing.T) {
 	content(t, path, data)
 }
 
-func TestWriteSegmentRefuses(t *testing.T) {
+func TestWriteRefuses(t *testing.T) {
 	data := random(100_000)
 	p := create(t, t.TempDir(), manifestOf(t, data))
 	for name, err := range map[string]error{
-		"-1":        p.WriteSegment(-1, data[:16<<10]),
-		"beyond":    p.WriteSegment(7, data[:16<<10]),
-		"too short": p.WriteSegment(0, data[:16<<10-1]),
-		"too long":  p.WriteSegment(6, data[:16<<10]),
+		"-1":        p.Write(Run{-1, 1}, data[:16<<10]),
+		"beyond":    p.Write(Run{7, 1}, data[:16<<10]),
+		"none":      p.Write(Run{0, 0}, nil),
+		"too many":  p.Write(Run{5, 3}, data[5*16<<10:]),
+		"too short": p.Write(Run{0, 1}, data[:16<<10-1]),
+		"too long":  p.Write(Run{6, 1}, data[:16<<10]),
 	} {
 		if err == nil {
 			t.Errorf("segment %s is written", name)
+		}
+	}
+}
+
+// A run is written and noted at once, also where some of it was had and where the state file has it
+// in more than one byte.
+func TestRuns(t *testing.T) {
+	const segment = 16 << 10
+	data := random(40*segment + 5)
+	m, dir := manifestOf(t, data), t.TempDir()
+	p := create(t, dir, m)
+	for _, run := range []Run{{9, 1}, {5, 13}, {5, 13}, {39, 2}, {20, 0}} {
+		if run.Count > 0 {
+			if err := p.Write(run, data[run.First*segment:min(run.End()*segment, len(data))]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.Mark(run)
+	}
+	const had = 14*segment + 5
+	if p.HaveBytes() != had {
+		t.Errorf("%d bytes are had, want %d", p.HaveBytes(), had)
+	}
+	p.file.Close() // as if killed
+	p.state.release()
+	again := resume(t, dir)
+	if again.HaveBytes() != had {
+		t.Errorf("after a kill %d bytes are found, want %d", again.HaveBytes(), had)
+	}
+	for i := range m.Layout().Count() {
+		if want := i >= 5 && i < 18 || i >= 39; again.Have(i) != want {
+			t.Errorf("segment %d: %v, want %v", i, again.Have(i), want)
 		}
 	}
 }
@@ -259,12 +293,12 @@ func TestResumeBelievesOnlyWhatVerifies(t *testing.T) {
 				seg[rapid.IntRange(0, len(seg)-1).Draw(rt, "byte")] ^= 4
 			}
 			if how != "missing" {
-				if err := p.WriteSegment(i, seg); err != nil {
+				if err := p.Write(Run{i, 1}, seg); err != nil {
 					rt.Fatal(err)
 				}
 			}
 			if how != "unflagged" {
-				p.Mark(i)
+				p.Mark(Run{i, 1})
 			}
 			want[i] = how == "good"
 		}
@@ -319,7 +353,7 @@ func TestWhatIsMarkedSurvivesAKill(t *testing.T) {
 	p := create(t, dir, manifestOf(t, data))
 	fetch(t, p, data, 1, 3, 9)
 	l := p.Manifest().Layout()
-	if err := p.WriteSegment(5, data[l.Offset(5):l.Offset(6)]); err != nil {
+	if err := p.Write(Run{5, 1}, data[l.Offset(5):l.Offset(6)]); err != nil {
 		t.Fatal(err)
 	}
 	// As if killed now: no Checkpoint, no Close.
@@ -401,7 +435,7 @@ func TestReadBackBesideTheDownload(t *testing.T) {
 	}
 	read := 0
 	for i := range good {
-		p.Mark(i)
+		p.Mark(Run{i, 1})
 		read++
 	}
 	reading.Wait()
@@ -727,7 +761,7 @@ func TestDiskErrors(t *testing.T) {
 		"a folder in a file":  below,
 		"a folder for a part": overFolder,
 		"Drop of a folder":    Drop(taken, "film.avi"),
-		"a closed file":       closed.WriteSegment(0, make([]byte, 16<<10)),
+		"a closed file":       closed.Write(Run{0, 1}, make([]byte, 16<<10)),
 	} {
 		var disk *DiskError
 		if !errors.As(err, &disk) || disk.Op == "" || disk.Err == nil || !strings.HasPrefix(disk.Path, dir) {
