@@ -77,12 +77,11 @@ type (
 		piece piece
 	}
 	// landed: the segments of run have come, for request req; they have verified and are
-	// written. n bytes were not reported before. err is what is wrong with the segment behind run.
+	// written. err is what is wrong with the segment behind run.
 	landed struct {
 		c   *conn
 		req uint32
 		run segment.Run
-		n   int
 		err error
 	}
 	// ponged: a PING was answered.

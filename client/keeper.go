@@ -23,7 +23,6 @@ type delivery struct {
 	piece
 	c  *conn
 	st *store
-	n  int // bytes that were not reported yet
 }
 
 func newKeepers() *keepers {

@@ -27,7 +27,7 @@ func (d *download) verify(c *conn, st *store, held []piece) {
 	d.tasks.Go(func() {
 		for _, p := range held {
 			kept, err := keep(st, p.run, p.data)
-			d.emit(landed{c, p.req, kept, 0, err})
+			d.emit(landed{c, p.req, kept, err})
 		}
 	})
 }
@@ -52,9 +52,6 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 
 func (d *download) onLanded(e landed, now time.Time) error {
 	c := e.c
-	if e.n > 0 {
-		d.onReceived(c, e.n, now)
-	}
 	if !d.ours(c) {
 		return nil // of a content that was given up
 	}

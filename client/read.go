@@ -174,15 +174,14 @@ func (c *conn) buffer() []byte {
 func (c *conn) landed(run segment.Run, n int) error {
 	size := c.layout.RunBytes(run)
 	data, rest := c.buf[:size], c.buf[size:n]
+	c.report(time.Now())
 	st := c.store.Load()
 	if st == nil {
-		c.report(time.Now())
 		c.emit(heldBack{c, piece{c.req, run, bytes.Clone(data)}})
 		copy(c.buf, rest)
 		return nil
 	}
-	d := delivery{piece: piece{c.req, run, data}, c: c, st: st, n: c.pending}
-	c.pending, c.reported = 0, time.Now()
+	d := delivery{piece: piece{c.req, run, data}, c: c, st: st}
 	c.keeping.Add(1)
 	c.kept.Add(1)
 	var next []byte
@@ -205,6 +204,6 @@ func (c *conn) keep(d delivery) error {
 	defer c.kept.Done()
 	kept, err := keep(d.st, d.run, d.data)
 	c.keeping.Add(-1)
-	c.emit(landed{c, d.req, kept, d.n, err})
+	c.emit(landed{c, d.req, kept, err})
 	return err
 }

@@ -8,7 +8,7 @@ import (
 // backlog tells whether more has come on a connection than its reader has taken.
 type backlog struct {
 	start   time.Time    // times are counted from it, on the monotonic clock
-	full    atomic.Int64 // bytes that were read since a read waited or found less than it could take
+	full    atomic.Int64 // bytes that were read since a read waited or found little
 	reading atomic.Int64 // since when a read is under way, ns; 0: none is
 }
 
@@ -26,10 +26,10 @@ func (b *backlog) age(ns int64) time.Duration { return time.Since(b.start) - tim
 
 func (b *backlog) begin() { b.reading.Store(int64(time.Since(b.start))) }
 
-// found notes that the read that is under way could take room bytes and took n. What paces itself
-// sends message by message, and those end where the reader's room does.
+// found notes that the read that is under way could take room bytes and took n. Little is less than
+// room and than muchRead. What paces itself sends message by message, and is waited for.
 func (b *backlog) found(n, room int) {
-	if n < room || b.age(b.reading.Load()) >= waited {
+	if n < min(room, muchRead) || b.age(b.reading.Load()) >= waited {
 		b.full.Store(0)
 	} else {
 		b.full.Add(int64(n))
@@ -39,7 +39,7 @@ func (b *backlog) found(n, room int) {
 func (b *backlog) end() { b.reading.Store(0) }
 
 // Behind reports whether there is more to read, as far as can be told: the reader is busy with what it
-// has read, or has found all that it could take for a while. It may be called at any time.
+// has read, or has found much for a while. It may be called at any time.
 func (b *backlog) Behind() bool {
 	since := b.reading.Load()
 	return since == 0 || b.full.Load() >= muchRead && b.age(since) < busyRead
