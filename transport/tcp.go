@@ -94,8 +94,9 @@ func (g *gathering) rest() {
 	}
 }
 
+// Close wakes a reader that rests when there is nothing more to read.
 func (g *gathering) Close() error {
-	g.closing.Do(func() { close(g.closed) })
+	defer g.closing.Do(func() { close(g.closed) })
 	return g.TCPConn.Close()
 }
 
