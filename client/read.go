@@ -184,18 +184,14 @@ func (c *conn) landed(run segment.Run, n int) error {
 	d := delivery{piece: piece{c.req, run, data}, c: c, st: st}
 	c.keeping.Add(1)
 	c.kept.Add(1)
-	var next []byte
-	if len(rest) > 0 {
-		next = c.buffer() // before a keeper has buf: then it is no longer ours
-		copy(next, rest)
-	}
+	c.rest = append(c.rest[:0], rest...) // before a keeper has buf: then it is no longer ours
 	if c.keepers.take(d) {
-		c.buf = next
+		c.buf = c.buffer()
+		copy(c.buf, c.rest)
 		return nil
 	}
-	c.keepers.recycle(next)
 	err := c.keep(d)
-	copy(c.buf, rest)
+	copy(c.buf, c.rest)
 	return err
 }
 
