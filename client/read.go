@@ -186,8 +186,11 @@ func (c *conn) landed(run segment.Run, n int) error {
 	c.kept.Add(1)
 	c.rest = append(c.rest[:0], rest...) // before a keeper has buf: then it is no longer ours
 	if c.keepers.take(d) {
-		c.buf = c.buffer()
-		copy(c.buf, c.rest)
+		c.buf = nil
+		if len(c.rest) > 0 {
+			c.buf = c.buffer()
+			copy(c.buf, c.rest)
+		}
 		return nil
 	}
 	err := c.keep(d)
