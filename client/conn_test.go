@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"net"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,4 +63,43 @@ func TestRoundTrips(t *testing.T) {
 			}
 		}
 	})
+}
+
+// cuttable notes how it is closed.
+type cuttable struct {
+	net.Conn
+	mu    sync.Mutex
+	calls []string
+}
+
+func (c *cuttable) note(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, call)
+}
+
+func (c *cuttable) SetLinger(sec int) error {
+	if sec == 0 {
+		c.note("cut")
+	}
+	return nil
+}
+
+func (c *cuttable) Close() error {
+	c.note("close")
+	return c.Conn.Close()
+}
+
+// A connection that is given up does not wait for what is under way.
+func TestHangUp(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	nc := &cuttable{Conn: ours}
+	c := newConn(1, &server{}, nc, share{}, nil, newKeepers(), func(event) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.run(ctx)
+	if first, end := slices.Index(nc.calls, "cut"), slices.Index(nc.calls, "close"); first < 0 || end < first {
+		t.Errorf("%v, want it cut before it is closed", nc.calls)
+	}
 }
