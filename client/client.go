@@ -149,7 +149,7 @@ func (d *download) late(e event) {
 	switch e := e.(type) {
 	case dialed:
 		if e.nc != nil {
-			e.nc.Close()
+			hangUp(e.nc)
 		}
 	case opened:
 		e.outcome.release()

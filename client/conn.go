@@ -122,7 +122,7 @@ func newConn(lane balance.Lane, s *server, nc net.Conn, first share, limiter *ra
 func (c *conn) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(ctx, c.hangUp)
+	stop := context.AfterFunc(ctx, func() { hangUp(c.nc) })
 	defer stop()
 	writing := make(chan error, 1)
 	go func() {
@@ -136,19 +136,19 @@ func (c *conn) run(ctx context.Context) {
 	if werr := <-writing; werr != nil && !errors.Is(werr, context.Canceled) && errors.Is(err, net.ErrClosed) {
 		err = werr
 	}
-	c.hangUp()
+	hangUp(c.nc)
 	c.kept.Wait()
 	c.keepers.recycle(c.buf)
 	c.emit(ended{c, err})
 }
 
-// hangUp closes the connection at once: nothing that is under way to the server matters any more, and
+// hangUp closes a connection at once: nothing that is under way to the server matters any more, and
 // over quic a polite end takes as long as what the server has sent.
-func (c *conn) hangUp() {
-	if l, ok := c.nc.(interface{ SetLinger(sec int) error }); ok {
+func hangUp(nc net.Conn) {
+	if l, ok := nc.(interface{ SetLinger(sec int) error }); ok {
 		_ = l.SetLinger(0)
 	}
-	c.nc.Close()
+	nc.Close()
 }
 
 // write sends the greeting and then what is put into out.

@@ -99,6 +99,8 @@ func TestHangUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.run(ctx)
+	nc.mu.Lock() // the end of ctx may still be hanging up, too
+	defer nc.mu.Unlock()
 	if first, end := slices.Index(nc.calls, "cut"), slices.Index(nc.calls, "close"); first < 0 || end < first {
 		t.Errorf("%v, want it cut before it is closed", nc.calls)
 	}

@@ -101,7 +101,7 @@ func (d *download) drop(c *conn) {
 	}
 	c.closed = true
 	c.held = nil
-	c.nc.Close()
+	hangUp(c.nc)
 	d.detach(c)
 }
 

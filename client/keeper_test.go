@@ -85,7 +85,7 @@ func TestInterruptLosesNothingWritten(t *testing.T) {
 }
 
 // countingDisk counts the bytes that were written. It asks first, which may take its time, before
-// each segment; an error is the disk's.
+// each write; an error is the disk's.
 func (w *world) countingDisk(first func(run segment.Run) error) *atomic.Int64 {
 	var written atomic.Int64
 	w.disk = func(p *segment.Part) func(segment.Run, []byte) error {
