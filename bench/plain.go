@@ -138,13 +138,14 @@ func plainSendQUIC(ctx context.Context, addr string, config *tls.Config, share i
 }
 
 // fill writes n bytes that do not matter.
-func fill(w io.Writer, n int64) {
+func fill(w io.Writer, n int64) error {
 	p := make([]byte, plainWrite)
 	for ; n > 0; n -= int64(len(p)) {
 		if _, err := w.Write(p[:min(n, int64(len(p)))]); err != nil {
-			return
+			return err
 		}
 	}
+	return nil
 }
 
 // plainReceive reads share bytes of one connection.

@@ -138,46 +138,35 @@ func freePorts(n int) (ports, addrs []string, err error) {
 	return ports, addrs, nil
 }
 
-// randomFile writes a file that does not compress.
-func (b *bench) randomFile(name string, size int64) (string, error) {
+// create makes a file that holds what write writes.
+func (b *bench) create(name string, write func(*os.File) error) (string, error) {
 	path := b.path(name)
 	f, err := os.Create(path)
 	if err != nil {
 		return "", err
 	}
-	_, err = io.CopyN(f, rand.Reader, size)
-	return path, errors.Join(err, f.Close())
+	return path, errors.Join(write(f), f.Close())
+}
+
+// randomFile writes a file that does not compress.
+func (b *bench) randomFile(name string, size int64) (string, error) {
+	return b.create(name, func(f *os.File) error {
+		_, err := io.CopyN(f, rand.Reader, size)
+		return err
+	})
 }
 
 // holes makes a file of zeros that takes no room on most file systems.
 func (b *bench) holes(name string, size int64) (string, error) {
-	path := b.path(name)
-	f, err := os.Create(path)
-	if err != nil {
-		return "", err
-	}
-	return path, errors.Join(f.Truncate(size), f.Close())
+	return b.create(name, func(f *os.File) error { return f.Truncate(size) })
 }
 
 // useMemory has so much of the memory used once before it is measured: a virtual machine's host may
 // take ten times as long to give a page the first time.
 func (b *bench) useMemory(size int64) error {
-	path := b.path("used")
-	defer os.Remove(path)
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyN(f, zeros{}, size)
-	return errors.Join(err, f.Close())
-}
-
-// zeros is an endless file of them.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
+	path, err := b.create("used", func(f *os.File) error { return fill(f, size) })
+	os.Remove(path)
+	return err
 }
 
 // row is a command of a comparison.
