@@ -132,6 +132,7 @@ func runClient(ctx context.Context, registry *transport.Registry, stderr io.Writ
 		return err
 	}
 	defer closeTransport(carrier)
+	giveWay()
 	return client.Run(ctx, cfg, client.Env{
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
