@@ -2,18 +2,29 @@ package transport
 
 import (
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // backlog tells whether more has come on a connection than its reader has taken.
 type backlog struct {
-	start   time.Time    // times are counted from it, on the monotonic clock
-	full    atomic.Int64 // bytes that were read since a read waited or found little
-	reading atomic.Int64 // since when a read is under way, ns; 0: none is
+	socket  syscall.RawConn // that it comes from; nil: it is not asked
+	some    int             // bytes that wait there, and tell of more
+	start   time.Time       // times are counted from it, on the monotonic clock
+	full    atomic.Int64    // bytes that were read since a read waited or found little
+	reading atomic.Int64    // since when a read is under way, ns; 0: none is
 }
 
-// newBacklog starts a nanosecond ago, so that no read begins at 0.
-func newBacklog() backlog { return backlog{start: time.Now().Add(-1)} }
+// newBacklog starts a nanosecond ago, so that no read begins at 0. See backlog for its arguments.
+func newBacklog(socket syscall.RawConn, some int) backlog {
+	return backlog{socket: socket, some: some, start: time.Now().Add(-1)}
+}
+
+// rawOf is a connection's socket, or nil if it can no longer be had.
+func rawOf(c syscall.Conn) syscall.RawConn {
+	raw, _ := c.SyscallConn()
+	return raw
+}
 
 const (
 	muchRead = 32 << 10              // bytes that tell of more
@@ -39,8 +50,17 @@ func (b *backlog) found(n, room int) {
 func (b *backlog) end() { b.reading.Store(0) }
 
 // Behind reports whether there is more to read, as far as can be told: the reader is busy with what it
-// has read, or has found much for a while. It may be called at any time.
+// has read, or some waits in the socket. Where the system does not tell that, the reader has found much
+// for a while. It may be called at any time.
 func (b *backlog) Behind() bool {
 	since := b.reading.Load()
-	return since == 0 || b.full.Load() >= muchRead && b.age(since) < busyRead
+	if since == 0 {
+		return true
+	}
+	if b.socket != nil {
+		if n, known := waiting(b.socket); known {
+			return n >= b.some
+		}
+	}
+	return b.full.Load() >= muchRead && b.age(since) < busyRead
 }

@@ -11,7 +11,7 @@ import (
 
 func TestBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBacklog()
+		b := newBacklog(nil, 0)
 		expect := func(want bool, when string) {
 			t.Helper()
 			if b.Behind() != want {

@@ -157,7 +157,7 @@ func (t *quicTransport) dialAddress(ctx context.Context, addr *net.UDPAddr) (net
 		socket.close()
 		return nil, err
 	}
-	return &quicConn{stream: stream, quic: conn, transport: t, dialed: true, release: socket.close, backlog: newBacklog()}, nil
+	return &quicConn{stream: stream, quic: conn, transport: t, dialed: true, release: socket.close, backlog: newBacklog(rawOf(udp), 1)}, nil
 }
 
 // stagger is the pause between two attempts of a race (RFC 8305 section 5).
@@ -333,7 +333,7 @@ func (l *quicListener) getReady(ctx context.Context, conn *quic.Conn) net.Conn {
 	}
 	l.transport.retain(l.socket)
 	release := func() { l.transport.release(l.socket) }
-	return &quicConn{stream: stream, quic: conn, transport: l.transport, release: release, backlog: newBacklog()}
+	return &quicConn{stream: stream, quic: conn, transport: l.transport, release: release, backlog: newBacklog(nil, 0)}
 }
 
 // firstStream waits for the one stream of a connection.

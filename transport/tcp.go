@@ -65,7 +65,7 @@ type gathering struct {
 }
 
 func newGathering(c *net.TCPConn) *gathering {
-	return &gathering{TCPConn: c, backlog: newBacklog(), tick: readTick, closed: make(chan struct{})}
+	return &gathering{TCPConn: c, backlog: newBacklog(rawOf(c), muchRead), tick: readTick, closed: make(chan struct{})}
 }
 
 func (g *gathering) Read(p []byte) (int, error) {

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package transport
+
+import "syscall"
+
+// waiting knows nothing: the reads must tell.
+func waiting(syscall.RawConn) (n int, known bool) { return 0, false }
