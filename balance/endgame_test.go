@@ -64,6 +64,71 @@ func TestLastSegments(t *testing.T) {
 	}
 }
 
+// TestSettleTime: one lane may have brought all of its share before another one brings anything, as they
+// take turns on a busy machine. Nothing is moved before that can be told from a slow lane.
+func TestSettleTime(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 128 * seg, SegmentSize: seg, Servers: 2})
+	for l := range 2 {
+		b.Join(Lane(l), l, 10*ms, epoch)
+		b.Adopt(Lane(l), 0, Run{64 * l, 64}, epoch)
+	}
+	now := bring(b, 0, 0, 0, 64, 30*time.Microsecond, epoch)
+	for ; now.Before(epoch.Add(5 * ms)); now = now.Add(ms) {
+		if orders := b.Plan(now); len(orders) > 0 {
+			t.Errorf("after %v: %v", now.Sub(epoch), orders)
+		}
+	}
+	now = now.Add(b.interval())
+	if orders := b.Plan(now); len(only(Ask, orders)) == 0 {
+		t.Errorf("nothing is taken over after %v", now.Sub(epoch))
+	}
+}
+
+// TestSpare: of what a lane holds up nobody is asked for more a second time than may come twice,
+// however little of it that lane is expected to bring meanwhile.
+func TestSpare(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 140 * seg, SegmentSize: seg, Servers: 3})
+	for l, run := range []Run{{0, 20}, {20, 40}, {60, 80}} {
+		b.Join(Lane(l), l, 10*ms, epoch)
+		b.Adopt(Lane(l), 0, run, epoch)
+	}
+	bring(b, 0, 0, 0, 10, 2*ms, epoch)
+	bring(b, 2, 0, 60, 100, 2*ms, epoch)
+	now := bring(b, 1, 0, 20, 60, 2*ms, epoch)
+	twice := 0
+	for _, o := range only(Ask, b.Plan(now)) {
+		if o.Lane == 1 && o.Run.First < 20 {
+			twice += o.Run.Count
+		}
+	}
+	if twice == 0 || twice > 3 {
+		t.Errorf("%d segments are asked for twice, of which each of 3 servers may bring one", twice)
+	}
+}
+
+// TestKnownByBytes: a lane that has brought much is known, however little time that took: it may
+// fetch what a slow lane is at, instead of waiting for it.
+func TestKnownByBytes(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 68 * seg, SegmentSize: seg, Servers: 2})
+	b.Join(1, 0, 100*time.Microsecond, epoch)
+	b.Adopt(1, 0, Run{0, 64}, epoch)
+	b.Join(2, 1, 100*time.Microsecond, epoch)
+	b.Adopt(2, 0, Run{64, 4}, epoch)
+	bring(b, 1, 0, 0, 64, 30*time.Microsecond, epoch)
+	for came := 1; came < 12000; came += 500 {
+		now := epoch.Add(time.Duration(came) * 10 * time.Microsecond)
+		b.Received(2, 500, now)
+		b.Reached(2, 0, int64(64*seg+came), now)
+		if orders := b.Plan(now); len(only(Ask, orders)) > 0 {
+			return
+		}
+	}
+	t.Error("the fast lane waits for the slow one")
+}
+
 // TestSilenceAfterASwing: how long a lane may say nothing is looked at anew when its rate changes.
 func TestSilenceAfterASwing(t *testing.T) {
 	const seg = 64 << 10

@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	slowHalf   = 1.0  // seconds: half-life of the rate that is shown and planned with
-	fastHalf   = 0.25 // seconds: half-life of the rate that shows growth and falls
-	knownAfter = 0.02 // seconds of data before a rate is believed
+	slowHalf   = 1.0       // seconds: half-life of the rate that is shown and planned with
+	fastHalf   = 0.25      // seconds: half-life of the rate that shows growth and falls
+	knownAfter = 0.02      // seconds of data before a rate is believed
+	knownFrom  = 128 << 10 // or bytes, if they take less
 )
 
 // meter measures a rate over the time in which a lane was busy: twice an
@@ -89,7 +90,7 @@ func (m *meter) add(n int, now time.Time) {
 }
 
 // known reports whether there is a rate to speak of.
-func (m *meter) known() bool { return m.slow.secs >= knownAfter }
+func (m *meter) known() bool { return m.slow.secs >= knownAfter || m.slow.bytes >= knownFrom }
 
 // quiet is how much longer than usual nothing has come, in seconds.
 func (m *meter) quiet(now time.Time) float64 {

@@ -10,6 +10,7 @@ import (
 
 const (
 	lookAhead     = 20 * time.Millisecond  // how long before it runs dry a lane looks for work
+	settleTime    = 5 * time.Millisecond   // for which a lane without a rate is left alone
 	mostLookAhead = 200 * time.Millisecond // at most, where a cancel takes long to be of use
 	firstWait     = 50 * time.Millisecond  // after which a lane without a rate counts as slow
 	leastSaving   = 0.005                  // seconds a take-over must gain
@@ -216,9 +217,9 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 // takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
 // did. All lanes together need level seconds; t must not need more than late. What v's server has
 // not sent yet is cancelled there; of the rest a duplicate is asked for. Nothing is moved where
-// it is the caller that is slow: t would be no faster.
+// it is the caller that is slow: t would be no faster. Nor so soon that nothing can be known of v.
 func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
-	if v.l == t || b.cfg.Behind(v.l.id) {
+	if v.l == t || b.cfg.Behind(v.l.id) || !v.l.meter.known() && b.now.Sub(v.l.busy) < settleTime {
 		return false
 	}
 	seg := float64(b.cfg.SegmentSize)
@@ -245,7 +246,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 		b.ask(t, run)
 		return true
 	}
-	run := v.last(b.solo(v, n))
+	run := v.last(b.solo(v, max(1, min(n, int(b.spare()/b.cfg.SegmentSize)))))
 	done := start + float64(b.span(run.First, run.Count))/rate
 	if !b.worthTwice(v, t, run.Count, done, level) {
 		return false
@@ -274,18 +275,18 @@ func (b *Balancer) worthTwice(v *victim, t *lane, n int, done, level float64) bo
 		return false
 	}
 	// v's copy is a waste only as far as it comes before all is done.
-	return !b.dear(int64(min(float64(n)*float64(b.cfg.SegmentSize), v.rate*max(done, level))))
+	return int64(min(float64(n)*float64(b.cfg.SegmentSize), v.rate*max(done, level))) <= b.spare()
 }
 
-// dear reports whether so many bytes more that come twice would be too many, besides what has
-// come twice and what two lanes hold: more than a fiftieth of the file, or, where that is more, a
-// segment for each server.
-func (b *Balancer) dear(cost int64) bool {
-	twice := b.wasted + cost
+// spare is how many bytes more may come twice, besides what has come twice and what two lanes hold:
+// a fiftieth of the file in all, or, where that is more, a segment for each server. It may be
+// negative.
+func (b *Balancer) spare() int64 {
+	left := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers))) - b.wasted
 	for _, lanes := range b.extra {
-		twice += int64(lanes) * b.cfg.SegmentSize
+		left -= int64(lanes) * b.cfg.SegmentSize
 	}
-	return twice > max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers)))
+	return left
 }
 
 // solo is how many segments up to v's last one, at most n, v holds alone.
