@@ -50,17 +50,18 @@ func (b *backlog) found(n, room int) {
 func (b *backlog) end() { b.reading.Store(0) }
 
 // Behind reports whether there is more to read, as far as can be told: the reader is busy with what it
-// has read, or some waits in the socket. Where the system does not tell that, the reader has found much
-// for a while. It may be called at any time.
+// has read, or has found much and waits only since just now, or some waits in the socket. Where the system
+// does not tell that, the reader may have to wait for longer on a busy machine. It may be called at any time.
 func (b *backlog) Behind() bool {
 	since := b.reading.Load()
 	if since == 0 {
 		return true
 	}
+	much, waits := b.full.Load() >= muchRead, b.age(since)
 	if b.socket != nil {
 		if n, known := waiting(b.socket); known {
-			return n >= b.some
+			return n >= b.some || much && waits < waited
 		}
 	}
-	return b.full.Load() >= muchRead && b.age(since) < busyRead
+	return much && waits < busyRead
 }

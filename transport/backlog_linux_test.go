@@ -28,6 +28,7 @@ func TestBehindInSocket(t *testing.T) {
 	dialled.full.Store(size) // as if all had been found at once
 	dialled.begin()
 	defer dialled.end()
+	time.Sleep(waited)
 	if dialled.Behind() {
 		t.Error("behind with one byte to read")
 	}
