@@ -20,12 +20,6 @@ func newBacklog(socket syscall.RawConn, some int) backlog {
 	return backlog{socket: socket, some: some, start: time.Now().Add(-1)}
 }
 
-// rawOf is a connection's socket, or nil if it can no longer be had.
-func rawOf(c syscall.Conn) syscall.RawConn {
-	raw, _ := c.SyscallConn()
-	return raw
-}
-
 const (
 	muchRead = 32 << 10              // bytes that tell of more
 	busyRead = 50 * time.Millisecond // on a busy machine a read may take so long though there is more
@@ -64,4 +58,10 @@ func (b *backlog) Behind() bool {
 		}
 	}
 	return much && waits < busyRead
+}
+
+// rawOf is a connection's socket, or nil if it can no longer be had.
+func rawOf(c syscall.Conn) syscall.RawConn {
+	raw, _ := c.SyscallConn()
+	return raw
 }
