@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -108,11 +109,14 @@ func (t *sender) run(ctx context.Context, hello wire.Hello) error {
 	}
 }
 
-// ready waits, if there is something to send, until the socket can do with more.
+// ready waits, if there is something to send, until the socket can do with more. A socket that always
+// can leaves a turn to the others all the same: to the reader, which may have a cancel, and to the
+// connections of other clients, which else wait until the runtime takes the turn away, 10 ms later.
 func (t *sender) ready() error {
 	if !t.busy() {
 		return nil
 	}
+	runtime.Gosched()
 	t.conn.SetWriteDeadline(time.Now().Add(writeLimit))
 	return t.pace.await()
 }
