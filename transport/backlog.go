@@ -8,8 +8,8 @@ import (
 
 // backlog tells whether more has come on a connection than its reader has taken.
 type backlog struct {
-	socket  syscall.RawConn // that it comes from; nil: it is not asked
-	some    int             // bytes that wait there, and tell of more
+	socket  syscall.RawConn // where the bytes come from; nil: it is not asked
+	some    int             // so many bytes that wait there tell of more
 	start   time.Time       // times are counted from it, on the monotonic clock
 	full    atomic.Int64    // bytes that were read since a read waited or found little
 	reading atomic.Int64    // since when a read is under way, ns; 0: none is
