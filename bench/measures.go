@@ -13,15 +13,23 @@ import (
 // servers.
 func (b *bench) limits() error {
 	fmt.Println("| limits, MB/s | MB | transport | seconds | × fluid limit |\n|---|---|---|---|---|")
-	return errors.Join(
-		b.limitRows(30e6, 1, 2, 4, 8),
-		b.limitRows(8e6, 1, 5, 10),
-		b.limitRows(8e6, 1, 10, 1000),
-	)
+	for _, download := range []struct {
+		size   int64
+		limits []int
+	}{
+		{30e6, []int{1, 2, 4, 8}},
+		{8e6, []int{1, 5, 10}},
+		{8e6, []int{1, 10, 1000}},
+	} {
+		if err := b.limitRows(download.size, download.limits); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // limitRows downloads so many bytes from servers with limits in MB/s.
-func (b *bench) limitRows(size int64, limits ...int) error {
+func (b *bench) limitRows(size int64, limits []int) error {
 	file, err := b.randomFile("file.bin", size)
 	if err != nil {
 		return err
