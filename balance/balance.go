@@ -200,7 +200,6 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 	}
 	l := &lane{id: id, server: s, joined: now, rtt: rtt, cursor: -1, nextID: 1}
 	b.noteAnswer(serverNo)
-	b.unreserve(serverNo)
 	b.byID[id] = l
 	b.lanes = append(b.lanes, l)
 	s.joined(l)
@@ -210,12 +209,17 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 
 // Adopt hands over the request (id 0 as a rule) that the client made on lane
 // before it knew the size. What of it is still free now belongs to the lane;
-// if the rest is not worth having, Plan shortens the request.
+// if the rest is not worth having, Plan shortens the request. A lane that its server has beside as
+// many as it should have gets nothing but that, and is closed then: it was made to get the start over sooner.
 func (b *Balancer) Adopt(id Lane, req uint32, run Run, now time.Time) {
 	b.tick(now)
 	l := b.byID[id]
 	if l == nil || run.Count <= 0 || run.First < 0 || run.End() > b.segs {
 		return
+	}
+	b.unreserve(l.server.no, run.First)
+	if !l.adopted && l.server.active() > l.server.want {
+		l.brief, l.retiring = true, true
 	}
 	r := newRequest(req, run)
 	l.adopted = true

@@ -378,10 +378,12 @@ func TestReserve(t *testing.T) {
 	}
 
 	other := start(12)
+	other.Reserve(1, Run{}, epoch)
 	other.Reserve(2, Run{8, 4}, epoch)
 	other.Reserve(1, Run{4, 4}, epoch.Add(answerTime))
 	deliver(other, now)
 	other.Join(2, 2, 10*ms, epoch.Add(2*answerTime))
+	other.Adopt(2, 0, Run{8, 4}, epoch.Add(2*answerTime))
 	if got := taken(other, epoch.Add(2*answerTime)); slices.Contains(got, 7) {
 		t.Errorf("%v is asked for, of a server that has not taken as long as the other", got)
 	}
@@ -437,6 +439,76 @@ func TestBeyondReach(t *testing.T) {
 	}
 	if late != 60_000 || early != 3*late {
 		t.Errorf("of 1 MB/s, just known and later: %d and %d bytes, want three times 60,000 and that", early, late)
+	}
+}
+
+// TestBrief: a lane that was asked for something though its server has one gets no more than that, and
+// is closed when it has brought it, or after some round trips. It shows in no sample. It stays if the other goes.
+func TestBrief(t *testing.T) {
+	const seg = 16 << 10
+	const rtt = 40 * ms
+	start := func() *Balancer {
+		b := New(Config{Size: 10_000 * seg, SegmentSize: seg, Servers: 2, MaxStreams: 16})
+		b.Reserve(0, Run{0, 8}, epoch)
+		b.Reserve(0, Run{40, 16}, epoch)
+		if one, two := b.Reserved(0, 0), b.Reserved(0, 40); one != 8 || two != 16 {
+			t.Fatalf("%d and %d segments are reserved, want 8 and 16", one, two)
+		}
+		b.Join(1, 0, rtt, epoch)
+		b.Adopt(1, 0, Run{0, 8}, epoch)
+		if got := b.Reserved(0, 40); got != 16 {
+			t.Fatalf("%d segments are reserved for the second lane, want 16", got)
+		}
+		b.Join(2, 0, rtt, epoch)
+		b.Adopt(2, 0, Run{40, 16}, epoch)
+		return b
+	}
+	asked := func(orders []Order, kind OrderKind, lane Lane) (n int) {
+		for _, o := range only(kind, orders) {
+			if o.Lane == lane {
+				n++
+			}
+		}
+		return n
+	}
+
+	b := start()
+	if orders := b.Plan(epoch); asked(orders, Ask, 1) == 0 || asked(orders, Ask, 2) > 0 {
+		t.Errorf("want more to be asked for of the first lane alone: %+v", orders)
+	}
+	for s := range 16 {
+		b.Received(2, seg, epoch.Add(rtt))
+		b.Verified(2, 0, 40+s, epoch.Add(rtt))
+	}
+	if orders := b.Plan(epoch.Add(rtt)); asked(orders, Close, 2) != 1 || asked(orders, Close, 1) != 0 {
+		t.Errorf("want the second lane to be closed: %+v", orders)
+	}
+	if s := b.servers[0]; s.retries > 0 || s.ready.IsZero() || s.ready.After(epoch.Add(rtt+150*ms)) {
+		t.Errorf("%d lanes are said to have failed; samples are taken from %v on", s.retries, s.ready.Sub(epoch))
+	}
+
+	b = start()
+	b.Plan(epoch)
+	for trips := range time.Duration(startTrips) + 1 { // a slow path
+		at := epoch.Add(trips * rtt)
+		b.Received(1, seg/2, at)
+		b.Received(2, seg/2, at)
+		want := 0
+		if trips == startTrips {
+			want = 1
+		}
+		if orders := b.Plan(at); asked(orders, Shorten, 2) != want {
+			t.Errorf("after %d round trips: want %d orders to take back what the second lane was not sent: %+v", trips, want, orders)
+		}
+	}
+
+	b = start()
+	b.Leave(1, epoch)
+	if orders := b.Plan(epoch); asked(orders, Ask, 2) == 0 || asked(orders, Close, 2) > 0 {
+		t.Errorf("want the second lane to take the place of the first: %+v", orders)
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -29,14 +29,15 @@ type lane struct {
 	released bool      // silent, and its work is in the pool again
 	probes   int       // in this silence
 	quietAt  time.Time // since when it is silent
-	retiring bool      // to be closed once its server has sent the rest
-	retired  time.Time // when that was decided
+	retiring bool      // it gets no more work, and is closed once its server has sent the rest
+	retired  time.Time // when what its server had not sent yet was taken back; zero: it was not
 	fresh    int64     // bytes received since a lane to the same server fell silent
 	hungry   bool      // it could do with work, and there was none in the pool
 	dirty    bool      // it is among those that Plan looks at
 	timed    bool      // it has an entry among the timers
 	got      int64     // bytes received
 	adopted  bool      // it was asked for something in the greeting
+	brief    bool      // it is for that alone, and retiring
 }
 
 // retract takes back all that a lane holds.

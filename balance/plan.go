@@ -51,7 +51,11 @@ func (b *Balancer) look() {
 			s.most = max(s.most, s.guess)
 		}
 	}
-	s.sum += s.guess * float64(len(b.reserves))
+	for _, r := range b.reserves {
+		if !r.beside && (b.servers[r.server] == nil || len(b.servers[r.server].lanes) == 0) {
+			s.sum += s.guess
+		}
+	}
 }
 
 // timeLeft is what the rest should take at the present rates, 0 while that is unknown.

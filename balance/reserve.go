@@ -20,30 +20,36 @@ type reserve struct {
 	server int
 	run    Run
 	since  time.Time
+	beside bool // there was another one for the server
 }
 
-// Reserve says that a server that has not joined has been asked for a run in the greeting: the
+// Reserve says that a server has been asked for a run in a greeting that it has not answered: the
 // run is kept for it, and it counts as one that will carry something. Others get of the run when
-// nothing else is left. Join ends it, and Adopt claims the run; an empty run, for a server that
-// will not join, ends it as well, and so does the end of reserveTime.
+// nothing else is left. There may be several for a server, one for each greeting. Adopt, which claims
+// the run, ends it; an empty run, for a server that will not join, ends all of the server's, and so
+// does the end of reserveTime.
 func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	b.tick(now)
-	b.unreserve(serverNo)
+	if run.Count == 0 {
+		b.dropReserves(func(r reserve) bool { return r.server == serverNo })
+		return
+	}
 	if run.First < 0 || run.End() > b.segs {
 		return
 	}
 	if run.Count = b.free.run(run.First, run.Count); run.Count <= 0 {
 		return
 	}
+	beside := slices.ContainsFunc(b.reserves, func(r reserve) bool { return r.server == serverNo })
 	b.free.take(run.First, run.End())
-	b.reserves = append(b.reserves, reserve{serverNo, run, b.now})
+	b.reserves = append(b.reserves, reserve{serverNo, run, b.now, beside})
 	b.survey.stale = true
 }
 
-// Reserved is how many segments are still reserved for a server, from the first of its run on.
-func (b *Balancer) Reserved(serverNo int) int {
+// Reserved is how many segments are still reserved for a server of the run that begins at first.
+func (b *Balancer) Reserved(serverNo, first int) int {
 	for _, r := range b.reserves {
-		if r.server == serverNo {
+		if r.server == serverNo && r.run.First == first {
 			return r.run.Count
 		}
 	}
@@ -64,9 +70,9 @@ func (b *Balancer) noteAnswer(serverNo int) {
 	}
 }
 
-// unreserve puts what is reserved for a server into the pool.
-func (b *Balancer) unreserve(serverNo int) {
-	b.dropReserves(func(r reserve) bool { return r.server == serverNo })
+// unreserve puts the run that begins at first and is reserved for a server into the pool.
+func (b *Balancer) unreserve(serverNo, first int) {
+	b.dropReserves(func(r reserve) bool { return r.server == serverNo && r.run.First == first })
 }
 
 // expireReserves gives up waiting for servers.

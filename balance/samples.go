@@ -25,6 +25,9 @@ func (s *server) unsettle() {
 	s.rates, s.mark, s.ready = s.rates[:0], reading{}, time.Time{}
 }
 
+// settling is how long a change of the lanes goes on to show.
+func (s *server) settling() time.Duration { return max(3*s.rtt(), 150*time.Millisecond) }
+
 // count counts n bytes of a server. Samples begin and end when bytes come, so that it
 // does not matter in what portions they do; but not amid what a gap has held up.
 func (b *Balancer) count(s *server, n int) {
@@ -40,7 +43,7 @@ func (b *Balancer) count(s *server, n int) {
 	case s.ready.IsZero():
 		start := max(6*s.rtt(), 300*time.Millisecond)
 		if s.trial {
-			start = max(3*s.rtt(), 150*time.Millisecond)
+			start = s.settling()
 		}
 		s.ready = b.now.Add(start)
 	case b.now.Before(s.ready):

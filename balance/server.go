@@ -49,9 +49,11 @@ func (s *server) joined(l *lane) {
 }
 
 func (s *server) left(l *lane, now time.Time) {
-	if now.Sub(l.joined) < time.Second {
+	switch {
+	case l.brief:
+	case now.Sub(l.joined) < time.Second:
 		s.backOff(now) // no better than one that could not be opened
-	} else {
+	default:
 		s.retries = 0
 	}
 	if l.meter.known() {
@@ -62,10 +64,13 @@ func (s *server) left(l *lane, now time.Time) {
 	}
 	if s.active() == 0 {
 		for _, l := range s.lanes {
-			l.retiring = false // it is not too many any more
+			l.retiring, l.brief = false, false // it is not too many any more
 		}
 	}
 	s.unsettle()
+	if l.brief {
+		s.ready = now.Add(s.settling()) // the start is over
+	}
 }
 
 // carried is what the lanes whose rate is known carried while something came, in bytes/s;

@@ -65,7 +65,7 @@ func newSimulation(sc scenario) *simulation {
 		s.after(e.at.Seconds(), func() { s.event(e) })
 	}
 	for _, l := range s.links {
-		s.dial(l, true)
+		s.dialFirst(l)
 	}
 	if sc.pauses > 0 {
 		s.pause()
@@ -172,7 +172,7 @@ type outcome struct {
 	wire    int64
 	orders  int
 	kinds   [8]int
-	streams []int // most lanes at once, of each server
+	streams []int // most lanes at once that were to stay, of each server
 	events  int
 	err     error
 }

@@ -2,23 +2,41 @@ package balance
 
 import "time"
 
-const readChunk = 16 << 10 // the client reports about so many bytes at a time
+const (
+	readChunk  = 16 << 10              // the client reports about so many bytes at a time
+	startAfter = 10 * time.Millisecond // a second connection is dialled to those that have not answered yet
+)
 
 // dialing is the client on its way to a server.
 type dialing struct {
-	sim   *simulation
-	link  *linkState
-	no    int // of the dials on the link
-	first bool
-	lane  *simLane
-	share Run // asked for in the greeting
+	sim            *simulation
+	link           *linkState
+	no             int // of the dials on the link
+	lane           *simLane
+	share          Run // asked for in the greeting
+	joined, failed bool
+}
+
+// dialFirst dials once, and once more for the start where the handshake takes long.
+func (s *simulation) dialFirst(l *linkState) {
+	if s.sc.noFirst || s.sc.greedy {
+		s.dial(l, Run{})
+		return
+	}
+	s.dial(l, s.share(2*l.no, 1<<20))
+	if s.sc.fixed == 0 && l.delay*2 > startAfter {
+		s.after(startAfter.Seconds(), func() { s.dial(l, s.share(2*l.no+1, 256<<10)) })
+	}
 }
 
 // dial connects: a round trip for the handshake, one more for the hello.
-func (s *simulation) dial(l *linkState, first bool) {
+func (s *simulation) dial(l *linkState, share Run) {
 	l.since = s.now
 	l.dials++
-	d := &dialing{sim: s, link: l, no: l.dials, first: first}
+	d := &dialing{sim: s, link: l, no: l.dials, share: share}
+	if share.Count > 0 {
+		l.greetings = append(l.greetings, d)
+	}
 	if d.reaches() {
 		s.after(l.rtt(), d.greet)
 	} else {
@@ -37,9 +55,6 @@ func (d *dialing) greet() {
 	}
 	s := d.sim
 	d.lane = s.newLane(d.link)
-	if d.first && !s.sc.noFirst {
-		d.share = s.share(d.link)
-	}
 	s.after(d.link.rtt()/2, d.answer)
 }
 
@@ -69,17 +84,18 @@ func (d *dialing) welcomed() {
 	if !ln.open || s.sc.greedy {
 		return
 	}
-	ln.joined = true
-	l.most = max(l.most, len(l.lanes))
+	ln.joined, d.joined = true, true
 	s.b.Join(ln.id, l.no, time.Duration(l.rtt()*1e9), s.time())
 	s.reserve()
 	if d.share.Count > 0 {
 		s.b.Adopt(ln.id, 0, d.share, s.time())
 	}
+	l.most = max(l.most, s.b.servers[l.no].active())
 	s.plan()
 }
 
 func (d *dialing) refused() {
+	d.failed = true
 	d.sim.b.Reserve(d.link.no, Run{}, d.sim.time())
 	d.retry()
 }
@@ -91,7 +107,7 @@ func (d *dialing) retry() {
 	}
 	d.sim.after(0.25, func() {
 		if !d.obsolete() && !d.sim.end {
-			d.sim.dial(d.link, false)
+			d.sim.dial(d.link, Run{})
 		}
 	})
 }
@@ -99,22 +115,24 @@ func (d *dialing) retry() {
 // obsolete reports whether there is a later dial, or a lane.
 func (d *dialing) obsolete() bool { return d.no != d.link.dials || d.sim.hasLane(d.link) }
 
-// share is what a server is asked for in the greeting.
-func (s *simulation) share(l *linkState) Run {
-	n := len(s.links)
-	lo, hi := s.b.segs*l.no/n, s.b.segs*(l.no+1)/n
-	return Run{lo, min(hi-lo, max(1, int((1<<20)/s.sc.seg)))}
+// share is up to most bytes of a part of the file, of which there are two a server.
+func (s *simulation) share(part, most int) Run {
+	n := 2 * len(s.links)
+	lo, hi := s.b.segs*part/n, s.b.segs*(part+1)/n
+	return Run{lo, min(hi-lo, max(1, most/int(s.sc.seg)))}
 }
 
 // reserve has the shares of those that have yet to answer kept for them, after the first answer.
 func (s *simulation) reserve() {
-	if s.answered || s.sc.noFirst {
+	if s.answered {
 		return
 	}
 	s.answered = true
 	for _, l := range s.links {
-		if l.dials == 1 && l.most == 0 {
-			s.b.Reserve(l.no, s.share(l), s.time())
+		for _, d := range l.greetings {
+			if !d.joined && !d.failed {
+				s.b.Reserve(l.no, d.share, s.time())
+			}
 		}
 	}
 }
@@ -125,7 +143,7 @@ func (s *simulation) hasLane(l *linkState) bool { return len(l.lanes) > 0 }
 func (s *simulation) seekAgain(l *linkState) {
 	s.after(0.2, func() {
 		if !s.hasLane(l) && !s.end {
-			s.dial(l, false)
+			s.dial(l, Run{})
 		}
 	})
 }
@@ -238,11 +256,11 @@ func (s *simulation) obey(o Order) {
 	case Probe:
 		l := s.links[o.Server]
 		if float64(s.now-l.since)/1e9 >= 0.1 && len(l.lanes) < 2 {
-			s.dial(l, false)
+			s.dial(l, Run{})
 		}
 		s.toServer(ln, func() {})
 	case Open:
-		s.dial(s.links[o.Server], false)
+		s.dial(s.links[o.Server], Run{})
 	case Close:
 		if ln != nil {
 			s.drop(ln)

@@ -12,14 +12,15 @@ const (
 
 type linkState struct {
 	simLink
-	no    int
-	q     *queue
-	black bool
-	down  bool
-	lanes []*simLane
-	dials int
-	most  int
-	since int64 // of the youngest dial
+	no        int
+	q         *queue
+	black     bool
+	down      bool
+	lanes     []*simLane
+	dials     int
+	greetings []*dialing // with a share
+	most      int        // lanes at once that were to stay
+	since     int64      // of the youngest dial
 }
 
 func (l *linkState) rtt() float64 { return 2 * l.delay.Seconds() }

@@ -7,6 +7,7 @@ import (
 
 const (
 	provingBytes = 64 << 10         // by which a lane shows that it is better than a silent one
+	startTrips   = 5                // round trips in which a lane for the start is of use
 	drainLimit   = 3 * time.Second  // for what a retired lane still sends
 	openLimit    = 15 * time.Second // longer than the caller takes to connect and to be greeted
 )
@@ -62,7 +63,7 @@ func (s *server) due() (at time.Time) {
 	}
 	for _, l := range s.lanes {
 		if l.retiring {
-			at = sooner(at, l.retired.Add(drainLimit))
+			at = sooner(at, l.leaves())
 		}
 	}
 	return at
@@ -137,13 +138,27 @@ func (b *Balancer) retire(l *lane) {
 	b.touchAll()
 }
 
-// drain closes lanes that were retired and have delivered the rest.
+// drain closes lanes that are retiring and have delivered the rest.
 func (b *Balancer) drain(s *server) {
 	for _, l := range slices.Clone(s.lanes) {
-		if l.retiring && (len(l.reqs) == 0 || l.silent || !b.now.Before(l.retired.Add(drainLimit))) {
+		late := !b.now.Before(l.leaves())
+		switch {
+		case !l.retiring:
+		case len(l.reqs) == 0 || l.silent || late && !l.retired.IsZero():
 			b.close(l)
+		case late:
+			b.retire(l)
 		}
 	}
+}
+
+// leaves is when the time of a retiring lane is up: that in which it is of use at the start, and
+// then that for the rest.
+func (l *lane) leaves() time.Time {
+	if l.retired.IsZero() {
+		return l.joined.Add(startTrips * l.rtt)
+	}
+	return l.retired.Add(drainLimit)
 }
 
 func (b *Balancer) close(l *lane) {

@@ -35,7 +35,7 @@ func (b *Balancer) seek(s *server) {
 	case len(s.rates) == comparedSamples && s.last().at != s.seen:
 		s.seen = s.last().at
 		step := max(s.suspect(), b.widen(s))
-		settled := s.opening == 0 && s.active() == s.want && s.want < b.cfg.MaxStreams
+		settled := s.opening == 0 && len(s.lanes) == s.want && s.want < b.cfg.MaxStreams
 		if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
 			// Half of the samples tell more of the present if it got worse.
 			one, _ := s.last().since(s.mark)

@@ -25,34 +25,18 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 		d.attemptFailed(ctx, e.server, e.why, e.err)
 		return
 	}
+	e.server.reached = true
+	first := d.firstShare(e.server, e.why)
+	if e.why == toStart && first.parts == 0 {
+		hangUp(e.nc)
+		d.attemptFailed(ctx, e.server, e.why, nil)
+		return
+	}
 	d.next++
-	c := newConn(d.next, e.server, e.nc, d.firstShare(e.server, e.why), d.limiter, d.keepers, d.emit)
+	c := newConn(d.next, e.server, e.nc, first, d.limiter, d.keepers, d.emit)
 	c.why, c.rtt = e.why, e.took
 	d.lanes[c.lane] = c
 	d.tasks.Go(func() { c.run(ctx) })
-}
-
-// firstShare is what a connection asks for before it knows the size. A server
-// that was there before gets none: what is missing then is the manifest, which
-// would wait behind it. Nor does one whose share others have been given meanwhile.
-func (d *download) firstShare(s *server, why purpose) share {
-	if why != toSeek || d.partial || s.useful {
-		return share{}
-	}
-	first := d.shareOf(s)
-	if c := d.content; c != nil && c.balancer != nil {
-		first.max = min(first.max, int64(c.balancer.Reserved(s.index))*c.layout.SegmentSize)
-	}
-	if first.max == 0 {
-		return share{}
-	}
-	return first
-}
-
-// shareOf is the share of a server that says hello for the first time.
-func (d *download) shareOf(s *server) share {
-	n := len(d.servers)
-	return share{part: s.index, parts: n, max: min(max(allShares/int64(n), minShare), maxShare)}
 }
 
 func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) error {
@@ -159,6 +143,11 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 // attemptFailed takes note that a connection did not come about.
 func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, err error) {
 	s.dialing--
+	if why == toStart {
+		s.starting = false
+		d.seekAgain(ctx, s)
+		return
+	}
 	if d.content != nil && d.content.balancer != nil {
 		switch why {
 		case toSeek:

@@ -21,12 +21,6 @@ const (
 	showing       = 8 << 10                // bytes of the file by which a server shows that it is a fast one
 	silenceGrace  = 3 * time.Second        // connected but silent servers get this much at least
 	silenceTold   = time.Second            // and after this much the silence of all of them is told
-
-	// The first request: enough for the round trips until more can be asked, and all first requests
-	// together bounded, as they are held in memory: each has minShare or a segment, though.
-	maxShare  = 1 << 20
-	minShare  = 64 << 10
-	allShares = 32 << 20
 )
 
 // download is one run. The goroutine in loop owns all of it but the events
@@ -71,9 +65,12 @@ func (d *download) emit(e event) { d.events <- e }
 
 // loop runs the download until every segment is there (nil) or it must end.
 func (d *download) loop(ctx context.Context) error {
+	begun := time.Now()
 	for _, s := range d.servers {
 		d.dial(ctx, s, toSeek, 0)
 	}
+	start := time.NewTimer(startAfter)
+	defer start.Stop()
 	blocks := time.NewTicker(d.cfg.Interval)
 	defer blocks.Stop()
 	house := time.NewTicker(housekeeping)
@@ -90,6 +87,8 @@ func (d *download) loop(ctx context.Context) error {
 		case w := <-d.env.Warnings:
 			d.warn(w)
 		case <-plan.C:
+		case <-start.C:
+			d.dialBeside(ctx, time.Since(begun))
 		case <-blocks.C:
 			d.report()
 		case <-house.C:

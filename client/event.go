@@ -103,4 +103,5 @@ const (
 	toSeek  purpose = iota // the server has none
 	toProbe                // the ones it has are silent
 	toAdd                  // another stream may help
+	toStart                // two are as wide as the path sooner, see start.go
 )

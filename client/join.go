@@ -20,7 +20,10 @@ func (d *download) begin(c *content, now time.Time) {
 	}
 	for _, s := range d.servers {
 		if !s.tried {
-			c.balancer.Reserve(s.index, balance.Run(d.shareOf(s).run(c.layout)), now)
+			c.balancer.Reserve(s.index, balance.Run(d.shareOf(s, toSeek).run(c.layout)), now)
+		}
+		if s.starting {
+			c.balancer.Reserve(s.index, balance.Run(d.shareOf(s, toStart).run(c.layout)), now)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (d *download) manifestOf(k key) *segment.Manifest {
 // seekManifest asks a server for the manifest, and when that one takes long
 // another one: the one that has sent the most, as the manifest waits behind what
 // a server has sent already. A fast server shows itself within a few packets, so nobody
-// is asked before one has.
+// is asked before one has; nor on a connection that is soon closed.
 func (d *download) seekManifest(now time.Time) {
 	c := d.content
 	if c.asked != nil && now.Sub(c.askedAt) < max(manifestLimit, 4*c.asked.rtt) {
@@ -41,7 +41,8 @@ func (d *download) seekManifest(now time.Time) {
 	}
 	var best *conn
 	for conn := range d.conns() {
-		if conn.key() == c.key && !conn.told.Load() && (best == nil || conn.got > best.got) {
+		brief := conn.why == toStart && len(conn.server.conns) > 1
+		if conn.key() == c.key && !brief && !conn.told.Load() && (best == nil || conn.got > best.got) {
 			best = conn
 		}
 	}

@@ -43,13 +43,15 @@ const (
 
 // server is one server as the download knows it.
 type server struct {
-	index   int // from 0
-	address string
-	state   state
-	conns   []*conn            // that have been welcomed
-	dialing int                // attempts under way, pauses and greetings included
-	wake    context.CancelFunc // ends the pause before an attempt; nil: there was none yet
-	probing context.CancelFunc // gives up the attempt beside silent connections; nil: none
+	index    int // from 0
+	address  string
+	state    state
+	conns    []*conn            // that have been welcomed
+	dialing  int                // attempts under way, pauses and greetings included
+	wake     context.CancelFunc // ends the pause before an attempt; nil: there was none yet
+	reached  bool               // a connection to it has come about
+	starting bool               // one for the start was dialled beside the first
+	probing  context.CancelFunc // gives up the attempt beside silent connections; nil: none
 
 	pause    time.Duration // before the next attempt
 	tried    bool          // an attempt has ended, or it has answered

@@ -1,0 +1,66 @@
+package client
+
+import (
+	"context"
+	"time"
+)
+
+// The first request: enough for the round trips until more can be asked, and all first requests
+// together bounded, as they are held in memory: each has minShare or a segment, though.
+const (
+	maxShare  = 1 << 20
+	minShare  = 64 << 10
+	allShares = 32 << 20
+)
+
+// A connection begins with ten packets, and carries twice as much in every round trip until it is as
+// wide as the path. Two are so a round trip sooner, which is a good part of what a small file takes.
+// So a server that takes longer than startAfter to connect to is dialled once more. The second connection
+// gets startShare and no more than that: two would share the path to the end, and the balancer closes it.
+const (
+	startAfter = 10 * time.Millisecond
+	startShare = 256 << 10
+)
+
+// dialBeside dials the servers that are far once more, for the start. If it comes late, it is this machine
+// that is slow, and nobody can tell who is far.
+func (d *download) dialBeside(ctx context.Context, late time.Duration) {
+	if d.cfg.Streams > 0 || d.partial || late > 2*startAfter {
+		return
+	}
+	for _, s := range d.servers {
+		if !s.reached && !s.tried {
+			s.starting = true
+			d.dial(ctx, s, toStart, 0)
+		}
+	}
+}
+
+// firstShare is what a connection asks for before it knows the size. A server
+// that was there before gets none: what is missing then is the manifest, which
+// would wait behind it. Nor does one whose share others have been given meanwhile.
+func (d *download) firstShare(s *server, why purpose) share {
+	if d.partial || why != toStart && (why != toSeek || s.useful) {
+		return share{}
+	}
+	first := d.shareOf(s, why)
+	if c := d.content; c != nil && c.balancer != nil {
+		left := c.balancer.Reserved(s.index, first.run(c.layout).First)
+		first.max = min(first.max, int64(left)*c.layout.SegmentSize)
+	}
+	if first.max == 0 {
+		return share{}
+	}
+	return first
+}
+
+// shareOf is the share of a server that says hello for the first time: of two parts of the file the
+// first, the second for a connection for the start.
+func (d *download) shareOf(s *server, why purpose) share {
+	n := 2 * len(d.servers)
+	part, most := 2*s.index, int64(maxShare)
+	if why == toStart {
+		part, most = part+1, startShare
+	}
+	return share{part: part, parts: n, max: min(max(allShares/int64(n), minShare), most)}
+}
