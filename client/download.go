@@ -69,7 +69,7 @@ func (d *download) loop(ctx context.Context) error {
 	for _, s := range d.servers {
 		d.dial(ctx, s, toSeek, 0)
 	}
-	start := time.NewTimer(startAfter)
+	start := time.NewTimer(d.far())
 	defer start.Stop()
 	blocks := time.NewTicker(d.cfg.Interval)
 	defer blocks.Stop()

@@ -15,17 +15,24 @@ const (
 
 // A connection begins with ten packets, and carries twice as much in every round trip until it is as
 // wide as the path. Two are so a round trip sooner, which is a good part of what a small file takes.
-// So a server that takes longer than startAfter to connect to is dialled once more. The second connection
-// gets startShare and no more than that: two would share the path to the end, and the balancer closes it.
+// So a server that takes longer than startAfter to connect to is dialled once more; longer, if there are
+// many, as this machine has to make as many handshakes. The second connection gets startShare and no more
+// than that: two would share the path to the end, and the balancer closes it.
 const (
 	startAfter = 10 * time.Millisecond
+	handshake  = 2 * time.Millisecond
 	startShare = 256 << 10
 )
 
+// far is how long it takes to connect to a server that is far.
+func (d *download) far() time.Duration {
+	return max(startAfter, time.Duration(len(d.servers))*handshake)
+}
+
 // dialBeside dials the servers that are far once more, for the start. If it comes late, it is this machine
 // that is slow, and nobody can tell who is far.
-func (d *download) dialBeside(ctx context.Context, late time.Duration) {
-	if d.cfg.Streams > 0 || d.partial || late > 2*startAfter {
+func (d *download) dialBeside(ctx context.Context, since time.Duration) {
+	if d.cfg.Streams > 0 || d.partial || since > 2*d.far() {
 		return
 	}
 	for _, s := range d.servers {
