@@ -4,7 +4,8 @@ import "time"
 
 const (
 	readChunk  = 16 << 10              // the client reports about so many bytes at a time
-	startAfter = 10 * time.Millisecond // a second connection is dialled to those that have not answered yet
+	startAfter = 10 * time.Millisecond // a second connection is dialled to those that have not answered yet,
+	handshake  = 2 * time.Millisecond  // or after so much for each server
 )
 
 // dialing is the client on its way to a server.
@@ -23,9 +24,10 @@ func (s *simulation) dialFirst(l *linkState) {
 		s.dial(l, Run{})
 		return
 	}
-	s.dial(l, s.share(2*l.no, 1<<20))
-	if s.sc.fixed == 0 && l.delay*2 > startAfter {
-		s.after(startAfter.Seconds(), func() { s.dial(l, s.share(2*l.no+1, 256<<10)) })
+	s.dial(l, s.share(4*l.no, 1<<20))
+	far := max(startAfter, time.Duration(len(s.links))*handshake)
+	if s.sc.fixed == 0 && 2*l.delay > far {
+		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no+2, 256<<10)) })
 	}
 }
 
@@ -115,9 +117,9 @@ func (d *dialing) retry() {
 // obsolete reports whether there is a later dial, or a lane.
 func (d *dialing) obsolete() bool { return d.no != d.link.dials || d.sim.hasLane(d.link) }
 
-// share is up to most bytes of a part of the file, of which there are two a server.
+// share is up to most bytes of a part of the file, of which there are four a server.
 func (s *simulation) share(part, most int) Run {
-	n := 2 * len(s.links)
+	n := 4 * len(s.links)
 	lo, hi := s.b.segs*part/n, s.b.segs*(part+1)/n
 	return Run{lo, min(hi-lo, max(1, most/int(s.sc.seg)))}
 }

@@ -61,13 +61,13 @@ func (d *download) firstShare(s *server, why purpose) share {
 	return first
 }
 
-// shareOf is the share of a server that says hello for the first time: of two parts of the file the
-// first, the second for a connection for the start.
+// shareOf is the share of a server that says hello for the first time: the first quarter of its part of the
+// file, or the third one for a connection for the start, so that of a small file others may have the rest.
 func (d *download) shareOf(s *server, why purpose) share {
-	n := 2 * len(d.servers)
-	part, most := 2*s.index, int64(maxShare)
+	n := len(d.servers)
+	quarter, most := 0, int64(maxShare)
 	if why == toStart {
-		part, most = part+1, startShare
+		quarter, most = 2, startShare
 	}
-	return share{part: part, parts: n, max: min(max(allShares/int64(n), minShare), most)}
+	return share{part: 4*s.index + quarter, parts: 4 * n, max: min(max(allShares/int64(2*n), minShare), most)}
 }
