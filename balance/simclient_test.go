@@ -24,10 +24,10 @@ func (s *simulation) dialFirst(l *linkState) {
 		s.dial(l, Run{})
 		return
 	}
-	s.dial(l, s.share(4*l.no, 1<<20))
+	s.dial(l, s.share(2*l.no+1, 2*len(s.links), 1<<20))
 	far := max(startAfter, time.Duration(len(s.links))*handshake)
 	if s.sc.fixed == 0 && 2*l.delay > far {
-		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no+2, 256<<10)) })
+		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no, 4*len(s.links), 256<<10)) })
 	}
 }
 
@@ -117,10 +117,9 @@ func (d *dialing) retry() {
 // obsolete reports whether there is a later dial, or a lane.
 func (d *dialing) obsolete() bool { return d.no != d.link.dials || d.sim.hasLane(d.link) }
 
-// share is up to most bytes of a part of the file, of which there are four a server.
-func (s *simulation) share(part, most int) Run {
-	n := 4 * len(s.links)
-	lo, hi := s.b.segs*part/n, s.b.segs*(part+1)/n
+// share is up to most bytes of a part of the file.
+func (s *simulation) share(part, parts, most int) Run {
+	lo, hi := s.b.segs*part/parts, s.b.segs*(part+1)/parts
 	return Run{lo, min(hi-lo, max(1, most/int(s.sc.seg)))}
 }
 

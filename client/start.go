@@ -61,13 +61,14 @@ func (d *download) firstShare(s *server, why purpose) share {
 	return first
 }
 
-// shareOf is the share of a server that says hello for the first time: the first quarter of its part of the
-// file, or the third one for a connection for the start, so that of a small file others may have the rest.
+// shareOf is the share of a server that says hello for the first time: the second half of its part of the
+// file, which has a segment where the part has two, or the first quarter for a connection for the start. Of
+// a small file the others may have the rest.
 func (d *download) shareOf(s *server, why purpose) share {
 	n := len(d.servers)
-	quarter, most := 0, int64(maxShare)
+	most := max(allShares/int64(2*n), minShare)
 	if why == toStart {
-		quarter, most = 2, startShare
+		return share{part: 4 * s.index, parts: 4 * n, max: min(most, startShare)}
 	}
-	return share{part: 4*s.index + quarter, parts: 4 * n, max: min(max(allShares/int64(2*n), minShare), most)}
+	return share{part: 2*s.index + 1, parts: 2 * n, max: min(most, maxShare)}
 }
