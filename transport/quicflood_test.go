@@ -84,9 +84,11 @@ func TestOneAddressTakesNotAllHandshakes(t *testing.T) {
 	if end := h.ln.(*quicListener).handshakes.begin(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}); end == nil {
 		t.Error("none from another address")
 	}
-	ends[0]()
+	for _, end := range ends[:8] { // the refused one's last packets may come only now, and take a place
+		end()
+	}
 	if got, err := ask(client, h.ln.Addr().String()); got != secret {
-		t.Errorf("after one has ended: got %q, %v", got, err)
+		t.Errorf("after some have ended: got %q, %v", got, err)
 	}
 }
 
