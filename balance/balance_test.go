@@ -544,7 +544,7 @@ func TestBehind(t *testing.T) {
 		t.Errorf("%d segments were taken of lane 2 or of the reserve, though the caller is behind", taken)
 	}
 	behind = false
-	for range 4 {
+	for range 20 {
 		step()
 	}
 	if taken < 16 {

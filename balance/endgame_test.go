@@ -246,3 +246,25 @@ func TestGhostBehindWhatWillNotCome(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFeedsLessOftenWhenLate: who is called late has a busy machine, and is not woken for the next look as soon.
+func TestFeedsLessOftenWhenLate(t *testing.T) {
+	const seg = 16 << 10
+	for late, want := range map[time.Duration]time.Duration{
+		0: 0, lateness: 0, lateness + 3*ms: 30 * ms, 40 * ms: mostLookAhead,
+	} {
+		b := New(Config{Size: 64 * seg, SegmentSize: seg, Servers: 2})
+		b.Join(1, 0, ms, epoch)
+		b.Adopt(1, 0, Run{0, 64}, epoch)
+		b.Join(2, 1, ms, epoch)
+		b.Plan(epoch)
+		if !b.hungry {
+			t.Fatal("the second lane could do with work, and the pool is dry")
+		}
+		now := b.again.Add(late)
+		b.Plan(now)
+		if got := b.again.Sub(now); got != b.interval()+want {
+			t.Errorf("%v late: the next look is %v later, want %v", late, got, b.interval()+want)
+		}
+	}
+}

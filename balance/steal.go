@@ -14,6 +14,7 @@ const (
 	mostLookAhead = 200 * time.Millisecond // at most, where a cancel takes long to be of use
 	firstWait     = 50 * time.Millisecond  // after which a lane without a rate counts as slow
 	leastSaving   = 0.005                  // seconds a take-over must gain
+	lateness      = 2 * time.Millisecond   // that tells nothing: a timer is not more exact
 )
 
 // noteHunger remembers that a lane could do with work when there is none for
@@ -26,11 +27,13 @@ func (b *Balancer) noteHunger(l *lane) {
 	}
 }
 
-// feed has another look at the hungry lanes, now and then.
+// feed has another look at the hungry lanes, now and then; less often where it comes late itself: this
+// machine is busy then, and each look delays what the lanes bring.
 func (b *Balancer) feed() {
 	if !b.hungry || b.now.Before(b.again) {
 		return
 	}
+	late := max(b.now.Sub(b.again)-lateness, 0)
 	for _, l := range b.lanes {
 		if l.hungry {
 			l.hungry = false
@@ -43,7 +46,7 @@ func (b *Balancer) feed() {
 		if b.free.count == 0 {
 			b.takeOver()
 		}
-		b.again = b.now.Add(b.interval())
+		b.again = b.now.Add(b.interval() + min(10*late, mostLookAhead))
 	}
 }
 
