@@ -51,11 +51,7 @@ func (b *Balancer) look() {
 			s.most = max(s.most, s.guess)
 		}
 	}
-	for _, r := range b.reserves {
-		if !r.beside && (b.servers[r.server] == nil || len(b.servers[r.server].lanes) == 0) {
-			s.sum += s.guess
-		}
-	}
+	s.sum += s.guess * float64(b.awaited())
 }
 
 // timeLeft is what the rest should take at the present rates, 0 while that is unknown.

@@ -20,14 +20,13 @@ type reserve struct {
 	server int
 	run    Run
 	since  time.Time
-	beside bool // there was another one for the server
 }
 
 // Reserve says that a server has been asked for a run in a greeting that it has not answered: the
 // run is kept for it, and it counts as one that will carry something. Others get of the run when
-// nothing else is left. There may be several for a server, one for each greeting. Adopt, which claims
-// the run, ends it; an empty run, for a server that will not join, ends all of the server's, and so
-// does the end of reserveTime.
+// nothing else is left. There may be several for a server, one for each greeting, said one after the
+// other. Adopt, which claims the run, ends it; an empty run, for a server that will not join, ends all
+// of the server's, and so does the end of reserveTime.
 func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	b.tick(now)
 	if run.Count == 0 {
@@ -40,9 +39,8 @@ func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	if run.Count = b.free.run(run.First, run.Count); run.Count <= 0 {
 		return
 	}
-	beside := slices.ContainsFunc(b.reserves, func(r reserve) bool { return r.server == serverNo })
 	b.free.take(run.First, run.End())
-	b.reserves = append(b.reserves, reserve{serverNo, run, b.now, beside})
+	b.reserves = append(b.reserves, reserve{serverNo, run, b.now})
 	b.survey.stale = true
 }
 
@@ -54,6 +52,17 @@ func (b *Balancer) Reserved(serverNo, first int) int {
 		}
 	}
 	return 0
+}
+
+// awaited is how many servers without a lane have something reserved.
+func (b *Balancer) awaited() (n int) {
+	for i, r := range b.reserves {
+		s := b.servers[r.server]
+		if (s == nil || len(s.lanes) == 0) && (i == 0 || b.reserves[i-1].server != r.server) {
+			n++
+		}
+	}
+	return n
 }
 
 // reserved reports whether a segment is in the reserve of any server.

@@ -10,12 +10,12 @@ const (
 
 // dialing is the client on its way to a server.
 type dialing struct {
-	sim            *simulation
-	link           *linkState
-	no             int // of the dials on the link
-	lane           *simLane
-	share          Run // asked for in the greeting
-	joined, failed bool
+	sim   *simulation
+	link  *linkState
+	no    int // of the dials on the link
+	lane  *simLane
+	share Run  // asked for in the greeting
+	over  bool // it was welcomed or refused
 }
 
 // dialFirst dials once, and once more for the start where the handshake takes long.
@@ -86,7 +86,7 @@ func (d *dialing) welcomed() {
 	if !ln.open || s.sc.greedy {
 		return
 	}
-	ln.joined, d.joined = true, true
+	ln.joined, d.over = true, true
 	s.b.Join(ln.id, l.no, time.Duration(l.rtt()*1e9), s.time())
 	s.reserve()
 	if d.share.Count > 0 {
@@ -97,7 +97,7 @@ func (d *dialing) welcomed() {
 }
 
 func (d *dialing) refused() {
-	d.failed = true
+	d.over = true
 	d.sim.b.Reserve(d.link.no, Run{}, d.sim.time())
 	d.retry()
 }
@@ -131,7 +131,7 @@ func (s *simulation) reserve() {
 	s.answered = true
 	for _, l := range s.links {
 		for _, d := range l.greetings {
-			if !d.joined && !d.failed {
+			if !d.over {
 				s.b.Reserve(l.no, d.share, s.time())
 			}
 		}

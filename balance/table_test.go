@@ -51,7 +51,7 @@ func wide(all bool) (list []scenario) {
 	add(false, scenario{name: "one segment, 2,000 servers", most: 6, size: 16 << 10, links: mixed(2000, 2)})
 	add(false, scenario{name: "1 MiB, 8 servers", most: 2.8, size: mib(1), links: spread(8, 1, 100, ms, 50*ms, 3)})
 	// Of a few MiB on such links more comes twice than elsewhere: no cancel reaches it (docs/design-notes.md).
-	add(false, scenario{name: "2 MiB, unequal", most: 2.4, twice: 96 << 10, size: mib(2), links: rig()[1].links})
+	add(false, scenario{name: "2 MiB, unequal", most: 2.4, twice: 80 << 10, size: mib(2), links: rig()[1].links})
 	add(false, scenario{name: "8 MiB, unequal, some far", most: 1.5, size: mib(8), links: rig()[1].links})
 	add(false, scenario{name: "16 MiB, 12 servers", most: 1.45, size: mib(16), links: spread(12, 5, 60, 5*ms, 60*ms, 3)})
 	add(false, scenario{name: "2 servers 1:10,000", most: 1.05, size: mib(64), links: []simLink{{rate: 0.1, delay: 20 * ms}, {rate: 1000, delay: ms}}})

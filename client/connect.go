@@ -43,6 +43,9 @@ func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) er
 	c, s := e.c, e.c.server
 	s.dialing--
 	c.welcome, c.greeted, c.rtt = e.welcome, now, min(c.rtt, e.took)
+	if c.why == toStart {
+		s.starting = false
+	}
 	if c.closed {
 		return nil
 	}

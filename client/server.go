@@ -50,7 +50,7 @@ type server struct {
 	dialing  int                // attempts under way, pauses and greetings included
 	wake     context.CancelFunc // ends the pause before an attempt; nil: there was none yet
 	reached  bool               // a connection to it has come about
-	starting bool               // one for the start was dialled beside the first
+	starting bool               // one for the start is under way beside the first
 	probing  context.CancelFunc // gives up the attempt beside silent connections; nil: none
 
 	pause    time.Duration // before the next attempt
