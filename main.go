@@ -34,6 +34,18 @@ func overlap() {
 	}
 }
 
+// crowdSlots is how many slots a server has at least.
+const crowdSlots = 16
+
+// holdOwn lets a server have its part of the cores among many clients on the same machine: the system
+// shares them out by thread, and the clients only wait for what the server does not get to send. With 16
+// slots for 4 on two cores 200 clients take 0.83 of the time.
+func holdOwn() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(crowdSlots, runtime.GOMAXPROCS(0)))
+	}
+}
+
 // run does what argv asks for and returns the exit code. argv[0] is the name
 // under which the program was started.
 func run(argv []string) int {
@@ -103,6 +115,7 @@ func runServer(ctx context.Context, registry *transport.Registry, stderr io.Writ
 		return err
 	}
 	defer closeTransport(carrier)
+	holdOwn()
 	err = server.Run(ctx, cfg, server.Env{
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,

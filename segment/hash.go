@@ -16,6 +16,9 @@ import (
 // the memory and stays in the core's cache for the hashing.
 const pieceSize = 256 << 10
 
+// workersPerCore lets one worker read while another one hashes.
+const workersPerCore = 2
+
 // Hash reads size bytes once, on all cores, and returns their manifest. It calls
 // progress, which may be nil, with the number of bytes done so far, growing, from
 // one goroutine at a time. A source with fewer bytes is an error that wraps
@@ -56,7 +59,7 @@ func Hash(ctx context.Context, r io.ReaderAt, size int64, progress func(done int
 func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, visit func(i int, v value, err error) error) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
-	for range min(runtime.GOMAXPROCS(0), l.Count()) {
+	for range min(runtime.GOMAXPROCS(0), workersPerCore*runtime.NumCPU(), l.Count()) {
 		workers.Go(func() error {
 			var h hasher
 			piece := make([]byte, min(pieceSize, l.SegmentSize))
