@@ -10,7 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
+	"sync"
 	"syscall"
 
 	"braid/client"
@@ -23,27 +23,6 @@ import (
 func main() {
 	overlap()
 	os.Exit(run(os.Args))
-}
-
-// overlap lets goroutines run while others copy in the kernel: there a goroutine keeps
-// its slot until the runtime takes it away, tens of µs to 10 ms later. With twice as many
-// slots as cores a download on two cores takes 0.85 of the time.
-func overlap() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
-	}
-}
-
-// crowdSlots is how many slots a server has at least.
-const crowdSlots = 16
-
-// holdOwn lets a server have its part of the cores among many clients on the same machine: the system
-// shares them out by thread, and the clients only wait for what the server does not get to send. With 16
-// slots for 4 on two cores 200 clients take 0.83 of the time.
-func holdOwn() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(crowdSlots, runtime.GOMAXPROCS(0)))
-	}
 }
 
 // run does what argv asks for and returns the exit code. argv[0] is the name
@@ -146,6 +125,11 @@ func runClient(ctx context.Context, registry *transport.Registry, stderr io.Writ
 	}
 	defer closeTransport(carrier)
 	giveWay()
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	aside.Go(func() { stepAside(watch) })
 	return client.Run(ctx, cfg, client.Env{
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,

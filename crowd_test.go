@@ -1,0 +1,32 @@
+package main
+
+import "testing"
+
+func TestWaitedLonger(t *testing.T) {
+	for stat, want := range map[string]bool{
+		"3200000 68932 79\n":    false,
+		"3200000 20128900 79\n": true,
+		"0 0 0\n":               false,
+		"":                      false,
+		"3200000\n":             false,
+		"-1 5 2\n":              false,
+	} {
+		if got := waitedLonger(stat); got != want {
+			t.Errorf("%q: %v", stat, got)
+		}
+	}
+}
+
+func TestRunnable(t *testing.T) {
+	for avg, want := range map[string]int{
+		"0.54 12.40 9.33 191/2316 12345\n": 191,
+		"0.00 0.00 0.00 1/80 7\n":          1,
+		"":                                 0,
+		"0.54 12.40\n":                     0,
+		"x 1 2 3/4 5\n":                    0,
+	} {
+		if got := runnable(avg); got != want {
+			t.Errorf("%q: %d, want %d", avg, got, want)
+		}
+	}
+}
