@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -14,27 +15,43 @@ const (
 	calmLooks    = 3
 )
 
-// stepAside makes do with one slot while a crowd of processes waits for the cores, until ctx ends: with
-// more of them a client's threads wake each other for every bit that comes, and all others wait for that.
-// Beside a few busy processes it keeps them, as it would only get less of the cores.
-func stepAside(ctx context.Context) {
+// stepAside makes do with one slot while a crowd of processes waits for the cores: with more of them a
+// client's threads wake each other for every bit that comes, and all others wait for that. Beside a few
+// busy processes it keeps them, as it would only get less of the cores. Call stop at the end.
+func stepAside(ctx context.Context) (stop func()) {
 	if slotsAreChosen() || !waitedLonger(schedstat()) || runnable(loadavg()) <= crowdPerCore*runtime.NumCPU() {
-		return
+		return func() {}
 	}
 	many := runtime.GOMAXPROCS(1)
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if awaitCalm(ctx) {
+			runtime.GOMAXPROCS(many)
+		}
+	})
+	return func() {
+		cancel()
+		watch.Wait()
+	}
+}
+
+// awaitCalm waits until the crowd has gone, and reports whether it has before ctx ended.
+func awaitCalm(ctx context.Context) bool {
 	look := time.NewTicker(crowdLook)
 	defer look.Stop()
-	for calm := 0; calm < calmLooks; calm++ {
+	for calm := 0; calm < calmLooks; {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return
+			return false
 		}
+		calm++
 		if runnable(loadavg()) > calmPerCore*runtime.NumCPU() {
-			calm = -1
+			calm = 0
 		}
 	}
-	runtime.GOMAXPROCS(many)
+	return true
 }
 
 // waitedLonger reports whether a process has waited for a core for longer than it ran, by its schedstat in

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 
 	"braid/client"
@@ -125,11 +124,7 @@ func runClient(ctx context.Context, registry *transport.Registry, stderr io.Writ
 	}
 	defer closeTransport(carrier)
 	giveWay()
-	var aside sync.WaitGroup
-	defer aside.Wait()
-	watch, stop := context.WithCancel(ctx)
-	defer stop()
-	aside.Go(func() { stepAside(watch) })
+	defer stepAside(ctx)()
 	return client.Run(ctx, cfg, client.Env{
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
