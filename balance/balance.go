@@ -102,9 +102,9 @@ type Balancer struct {
 	done   bits // verified
 	undone int  // segments not verified
 	left   int64
-	wasted int64       // bytes that verified a second time
-	bytes  int64       // received
-	extra  map[int]int // of the held segments: how many lanes more than one hold it
+	wasted int64         // bytes that verified a second time
+	bytes  int64         // received
+	twice  map[int]int64 // segments that two lanes hold: bytes that the copy asked for first may bring in vain
 
 	reserves []reserve     // for servers that have not joined
 	answered time.Duration // the longest that one took to join after it was asked
@@ -148,7 +148,7 @@ func New(cfg Config) *Balancer {
 		done:    newBits(segs),
 		undone:  segs,
 		left:    cfg.Size,
-		extra:   map[int]int{},
+		twice:   map[int]int64{},
 		byID:    map[Lane]*lane{},
 		servers: map[int]*server{},
 		cursors: map[int]int{},

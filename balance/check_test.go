@@ -85,7 +85,7 @@ func (b *Balancer) checkLane(l *lane, holders map[int]int) error {
 func (b *Balancer) checkSegment(seg, holders int, reserved bool) error {
 	free := b.free.has(seg)
 	if b.done.has(seg) {
-		if free || holders > 0 || b.extra[seg] != 0 {
+		if free || holders > 0 || b.shared(seg) {
 			return fmt.Errorf("done, yet free or held")
 		}
 		return nil
@@ -93,9 +93,12 @@ func (b *Balancer) checkSegment(seg, holders int, reserved bool) error {
 	if free && reserved {
 		return fmt.Errorf("free, yet reserved")
 	}
-	want := 1 + b.extra[seg]
+	want := 1
+	if b.shared(seg) {
+		want = 2
+	}
 	if free || reserved {
-		want = b.extra[seg]
+		want--
 	}
 	if holders != want {
 		return fmt.Errorf("free %v, %d holders, %d noted", free, holders, want)

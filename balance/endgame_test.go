@@ -50,7 +50,7 @@ func TestLastSegments(t *testing.T) {
 	b.Adopt(2, 0, Run{50, 50}, epoch)
 	worth := func(done float64) bool {
 		v := victim{l: b.byID[1], rate: 1e6, end: 0.040}
-		return b.worthTwice(&v, b.byID[2], 1, done, 0.001)
+		return b.worthTwice(&v, b.byID[2], done, true)
 	}
 	now := bring(b, 1, 0, 0, 40, 2*ms, epoch)
 	now = bring(b, 2, 0, 50, 90, 2*ms, now)
@@ -105,6 +105,30 @@ func TestSpare(t *testing.T) {
 	}
 	if twice == 0 || twice > 3 {
 		t.Errorf("%d segments are asked for twice, of which each of 3 servers may bring one", twice)
+	}
+}
+
+// TestSpareOfGhosts: what was cancelled and comes all the same may come twice, as far as half of the time
+// before the end allows.
+func TestSpareOfGhosts(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 1000 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 100*ms, epoch)
+	b.Adopt(1, 0, Run{0, 64}, epoch)
+	bring(b, 1, 0, 0, 32, 10*ms, epoch)
+	l, all := b.byID[1], int64(1000*seg/50)
+	if got := b.spare(1); got != all {
+		t.Errorf("%d bytes may come twice, want %d", got, all)
+	}
+	b.cut(l, l.reqs[0], 33)
+	coming := l.ghostsBefore(l.nextID)
+	if coming < seg {
+		t.Fatalf("%d bytes are expected of what a server may have sent already", coming)
+	}
+	for within, want := range map[float64]int64{0: all, 0.02: all - int64(b.rate(l)*0.01), 1000: all - coming} {
+		if got := b.spare(within); got != want {
+			t.Errorf("%v seconds before the end %d bytes may come twice, want %d", within, got, want)
+		}
 	}
 }
 

@@ -187,12 +187,10 @@ func (b *Balancer) settle(l *lane, r *request) {
 
 // release lets go of one hold on a segment, or of the reserve that it is in.
 func (b *Balancer) release(seg int) {
-	switch n := b.extra[seg]; {
+	switch {
 	case b.done.has(seg):
-	case n > 1:
-		b.extra[seg] = n - 1
-	case n == 1:
-		delete(b.extra, seg)
+	case b.shared(seg):
+		delete(b.twice, seg)
 	default:
 		b.free.put(seg)
 	}
@@ -208,8 +206,11 @@ func (b *Balancer) finish(seg int, held bool) {
 		b.free.take(seg, seg+1)
 		return
 	}
-	holders := 1 + b.extra[seg]
-	delete(b.extra, seg)
+	holders := 1
+	if b.shared(seg) {
+		holders = 2
+		delete(b.twice, seg)
+	}
 	if held {
 		holders--
 	}

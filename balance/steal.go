@@ -56,6 +56,7 @@ type endgame struct {
 	victims victims // who would finish last is on top
 	level   float64 // seconds that all lanes together need
 	late    float64 // seconds within which a thief must finish, as it is better to wait for a faster lane
+	spare   int64   // bytes more that may come twice; may be negative
 }
 
 // thief is a lane that is about to run dry, and how long it would take to have
@@ -99,7 +100,7 @@ func (b *Balancer) takeOver() {
 				return
 			}
 			v := &e.victims[0]
-			took := b.takeFrom(v, t.lane, e.level, e.late)
+			took := b.takeFrom(v, t.lane, &e)
 			again, ok := b.findVictim(v.l, v.rate)
 			if !took && !t.meter.known() {
 				break // it may not have duplicates: the next lane may
@@ -146,6 +147,7 @@ func (b *Balancer) newEndgame() (e endgame) {
 		}
 	}
 	e.level = owed / sum
+	e.spare = b.spare(e.level)
 	e.late = max(e.level, best*1.25+leastSaving)
 	slices.SortStableFunc(e.thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
 	heap.Init(&e.victims)
@@ -175,7 +177,7 @@ func (b *Balancer) findVictim(l *lane, rate float64) (victim, bool) {
 		r := l.reqs[j]
 		for i := r.keep - 1; i >= 0; i-- {
 			seg := r.run.First + i
-			if r.state[i]&wanted != 0 && b.extra[seg] == 0 {
+			if r.state[i]&wanted != 0 && !b.shared(seg) {
 				before := b.before(l, r, i+1)
 				return victim{l, rate, r, i, before, b.end(l, before, rate)}, true
 			}
@@ -218,24 +220,24 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 }
 
 // takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
-// did. All lanes together need level seconds; t must not need more than late. What v's server has
-// not sent yet is cancelled there; of the rest a duplicate is asked for. Nothing is moved where
-// it is the caller that is slow: t would be no faster. Nor so soon that nothing can be known of v.
-func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
+// did. What v's server has not sent yet is cancelled there; of the rest a duplicate is asked for.
+// Nothing is moved where it is the caller that is slow: t would be no faster. Nor so soon that nothing
+// can be known of v.
+func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
 	if v.l == t || b.cfg.Behind(v.l.id) || !v.l.meter.known() && b.now.Sub(v.l.busy) < settleTime {
 		return false
 	}
 	seg := float64(b.cfg.SegmentSize)
 	rate := b.rate(t)
 	start := b.start(t, rate)
-	if start >= v.end || start+seg/rate > late {
+	if start >= v.end || start+seg/rate > e.late {
 		return false
 	}
 	// As much as has both finish together, but no more than brings either to level; a segment
 	// at least.
 	x := (v.end - start) / (1/rate + 1/v.rate)
-	x = min(x, max(seg, min(rate*(level-start), v.rate*(v.end-level))))
-	n := max(1, int(min(x/seg, rate*(late-start)/seg, float64(b.segs))))
+	x = min(x, max(seg, min(rate*(e.level-start), v.rate*(v.end-e.level))))
+	n := max(1, int(min(x/seg, rate*(e.late-start)/seg, float64(b.segs))))
 
 	sent := min(b.beyondReach(v.l), v.before)
 	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
@@ -249,13 +251,16 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 		b.ask(t, run)
 		return true
 	}
-	run := v.last(b.solo(v, max(1, min(n, int(b.spare()/b.cfg.SegmentSize)))))
+	run := v.last(b.solo(v, max(1, min(n, int(e.spare/b.cfg.SegmentSize)))))
 	done := start + float64(b.span(run.First, run.Count))/rate
-	if !b.worthTwice(v, t, run.Count, done, level) {
+	// v's copy is a waste only as far as it comes before all is done.
+	waste := min(seg, v.rate*max(done, e.level)/float64(run.Count))
+	if !b.worthTwice(v, t, done, int64(waste*float64(run.Count)) <= e.spare) {
 		return false
 	}
 	for s := run.First; s < run.End(); s++ {
-		b.extra[s]++
+		b.twice[s] = int64(waste)
+		e.spare -= int64(waste)
 	}
 	b.ask(t, run)
 	return true
@@ -264,9 +269,9 @@ func (b *Balancer) takeFrom(v *victim, t *lane, level, late float64) bool {
 // last is the n segments that end with v's last one.
 func (v *victim) last(n int) Run { return Run{v.req.run.First + v.at + 1 - n, n} }
 
-// worthTwice reports whether t may ask for the last n segments of v as well, which it would have
-// after done seconds. All lanes together need level seconds.
-func (b *Balancer) worthTwice(v *victim, t *lane, n int, done, level float64) bool {
+// worthTwice reports whether t may ask for something of v's as well, which it would have after done
+// seconds; cheap says that what comes twice then is within the budget.
+func (b *Balancer) worthTwice(v *victim, t *lane, done float64, cheap bool) bool {
 	fresh := !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait
 	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
 		return false // too little is known to pay for a duplicate
@@ -274,28 +279,33 @@ func (b *Balancer) worthTwice(v *victim, t *lane, n int, done, level float64) bo
 	if b.undone <= len(b.servers) {
 		return done < v.end // the last few segments are not haggled over
 	}
-	if v.end*0.8-done < leastSaving {
-		return false
-	}
-	// v's copy is a waste only as far as it comes before all is done.
-	return int64(min(float64(n)*float64(b.cfg.SegmentSize), v.rate*max(done, level))) <= b.spare()
+	return cheap && v.end*0.8-done >= leastSaving
 }
 
-// spare is how many bytes more may come twice, besides what has come twice and what two lanes hold:
-// a fiftieth of the file in all, or, where that is more, a segment for each server. It may be
-// negative.
-func (b *Balancer) spare() int64 {
+// spare is how many bytes more may come twice: a fiftieth of the file in all, or, where that is more,
+// a segment for each server, less what has come twice, what of segments that two lanes hold may, and what
+// of cancelled ones the lanes can bring in half of the seconds that are left. It may be negative.
+func (b *Balancer) spare(level float64) int64 {
 	left := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers))) - b.wasted
-	for _, lanes := range b.extra {
-		left -= int64(lanes) * b.cfg.SegmentSize
+	for _, waste := range b.twice {
+		left -= waste
+	}
+	for _, l := range b.lanes {
+		left -= int64(min(float64(l.ghostsBefore(l.nextID)), b.rate(l)*level/2))
 	}
 	return left
+}
+
+// shared reports whether two lanes hold a segment.
+func (b *Balancer) shared(seg int) bool {
+	_, two := b.twice[seg]
+	return two
 }
 
 // solo is how many segments up to v's last one, at most n, v holds alone.
 func (b *Balancer) solo(v *victim, n int) int {
 	k := 1
-	for k < n && v.at-k >= v.req.upto && v.req.state[v.at-k]&wanted != 0 && b.extra[v.req.run.First+v.at-k] == 0 {
+	for k < n && v.at-k >= v.req.upto && v.req.state[v.at-k]&wanted != 0 && !b.shared(v.req.run.First+v.at-k) {
 		k++
 	}
 	return k
