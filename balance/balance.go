@@ -124,10 +124,11 @@ type Balancer struct {
 	orders []Order
 	timers timerHeap
 	survey survey
-	asked  time.Time // when the caller was asked whether it is behind
-	late   bool      // and was, on some lane
-	hungry bool      // some lane ran out of work: look for work to take over
-	again  time.Time // when to look again
+	asked  time.Time     // when the caller was asked whether it is behind
+	late   bool          // and was, on some lane
+	hungry bool          // some lane ran out of work: look for work to take over
+	again  time.Time     // when to look again
+	delay  time.Duration // by which the latest look came late
 }
 
 // New returns a Balancer for a file of which nothing is there yet.

@@ -271,7 +271,8 @@ func TestGhostBehindWhatWillNotCome(t *testing.T) {
 	}
 }
 
-// TestFeedsLessOftenWhenLate: who is called late has a busy machine, and is not woken for the next look as soon.
+// TestFeedsLessOftenWhenLate: who is called late, not just once, has a busy machine, and is not woken for
+// the next look as soon.
 func TestFeedsLessOftenWhenLate(t *testing.T) {
 	const seg = 16 << 10
 	for late, want := range map[time.Duration]time.Duration{
@@ -285,10 +286,12 @@ func TestFeedsLessOftenWhenLate(t *testing.T) {
 		if !b.hungry {
 			t.Fatal("the second lane could do with work, and the pool is dry")
 		}
-		now := b.again.Add(late)
-		b.Plan(now)
-		if got := b.again.Sub(now); got != b.interval()+want {
-			t.Errorf("%v late: the next look is %v later, want %v", late, got, b.interval()+want)
+		for i, want := range []time.Duration{0, want, want} {
+			now := b.again.Add(late)
+			b.Plan(now)
+			if got := b.again.Sub(now); got != b.interval()+want {
+				t.Errorf("%v late, %d times before: the next look is %v later, want %v", late, i, got, b.interval()+want)
+			}
 		}
 	}
 }

@@ -27,8 +27,8 @@ func (b *Balancer) noteHunger(l *lane) {
 	}
 }
 
-// feed has another look at the hungry lanes, now and then; less often where it comes late itself: this
-// machine is busy then, and each look delays what the lanes bring.
+// feed has another look at the hungry lanes, now and then; less often where it comes late twice in a
+// row: this machine is busy then, and each look delays what the lanes bring.
 func (b *Balancer) feed() {
 	if !b.hungry || b.now.Before(b.again) {
 		return
@@ -46,8 +46,9 @@ func (b *Balancer) feed() {
 		if b.free.count == 0 {
 			b.takeOver()
 		}
-		b.again = b.now.Add(b.interval() + min(10*late, mostLookAhead))
+		b.again = b.now.Add(b.interval() + min(10*min(late, b.delay), mostLookAhead))
 	}
+	b.delay = late
 }
 
 // endgame is who could take work over from whom.
