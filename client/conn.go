@@ -53,6 +53,7 @@ type conn struct {
 	out     chan wire.Message
 	keepers *keepers
 	store   atomic.Pointer[store] // nil until the content is known
+	early   bool                  // it is asked for the manifest with the greeting
 	told    atomic.Bool           // it was asked for the manifest
 	keeping atomic.Int32          // pieces that are being verified and written
 	kept    sync.WaitGroup        // for those
@@ -157,6 +158,9 @@ func (c *conn) write(ctx context.Context) error {
 	b := wire.Append(preface[:], wire.Hello{
 		Part: uint32(c.share.part), Parts: uint32(c.share.parts), Max: uint32(c.share.max),
 	})
+	if c.early {
+		b = wire.Append(b, wire.GetManifest{})
+	}
 	idle := time.NewTimer(keepAlive)
 	defer idle.Stop()
 	for {

@@ -36,6 +36,7 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 	c := newConn(d.next, e.server, e.nc, first, d.limiter, d.keepers, d.emit)
 	c.why, c.rtt = e.why, e.took
 	d.lanes[c.lane] = c
+	d.askEarly(c, e.took)
 	d.tasks.Go(func() { c.run(ctx) })
 }
 

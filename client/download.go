@@ -18,6 +18,7 @@ const (
 	drawing       = 200 * time.Millisecond
 
 	manifestLimit = 200 * time.Millisecond // then another server is asked, too
+	earlyLimit    = 10 * time.Millisecond  // the same for one that was asked with the greeting
 	showing       = 8 << 10                // bytes of the file by which a server shows that it is a fast one
 	silenceGrace  = 3 * time.Second        // connected but silent servers get this much at least
 	silenceTold   = time.Second            // and after this much the silence of all of them is told
@@ -43,6 +44,7 @@ type download struct {
 	busy    bool     // a goroutine is opening a part or discarding one, maybe of an earlier content
 	lanes   map[balance.Lane]*conn
 	next    balance.Lane
+	early   *conn // that is asked for the manifest with the greeting; nil: none yet
 
 	partial    bool      // -r, and a partial download is in the folder
 	answered   time.Time // when a server was last of use

@@ -30,12 +30,25 @@ func (d *download) manifestOf(k key) *segment.Manifest {
 	return nil
 }
 
+// askEarly has the first connection of a download ask for the manifest with its greeting, unless the server
+// is far: then it comes before the file. Asked for later it waits behind what has been sent, and
+// that may be most of a small file, as this machine is no faster than a near server.
+func (d *download) askEarly(c *conn, took time.Duration) {
+	if d.early == nil && d.content == nil && c.share.parts > 0 && took < startAfter {
+		d.early, c.early = c, true
+		c.told.Store(true)
+	}
+}
+
 // seekManifest asks a server for the manifest, and when that one takes long
 // another one: the one that has sent the most, as the manifest waits behind what
 // a server has sent already. A fast server shows itself within a few packets, so nobody
 // is asked before one has; nor on a connection that is soon closed.
 func (d *download) seekManifest(now time.Time) {
 	c := d.content
+	if e := d.early; e != nil && !e.closed && now.Sub(e.begun) < earlyLimit {
+		return
+	}
 	if c.asked != nil && now.Sub(c.askedAt) < max(manifestLimit, 4*c.asked.rtt) {
 		return
 	}

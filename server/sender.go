@@ -51,7 +51,7 @@ type sender struct {
 	queue   []request
 	lastID  uint32
 	values  []byte // of the manifest, still to be sent
-	asked   bool   // the manifest has been asked for, or was sent unasked
+	asked   bool   // the manifest has been asked for
 	checked time.Time
 	pace    pace
 	talk    *rate.Limiter // messages that ask for nothing
@@ -153,11 +153,8 @@ func (t *sender) welcome(hello wire.Hello) error {
 	b := wire.Append(preface[:], wire.Welcome{
 		Layout: layout, Root: t.manifest.Root(), Manifest: inline, Name: t.source.Name(), Hardy: hardy(t.conn),
 	})
-	if inline {
-		t.asked = true
-		if len(values) > 0 {
-			b = wire.Append(b, wire.Manifest{Values: values})
-		}
+	if inline && len(values) > 0 {
+		b = wire.Append(b, wire.Manifest{Values: values})
 	}
 	t.forgo()
 	if hello.Parts > 0 && hello.Max > 0 {
@@ -228,7 +225,10 @@ func (t *sender) handle(m wire.Message) error {
 		if t.asked {
 			return t.stop(wire.BadRequest, "the manifest was asked for twice")
 		}
-		t.asked, t.values = true, t.manifest.Values()
+		t.asked = true
+		if values := t.manifest.Values(); len(values) > wire.InlineManifest {
+			t.values = values // else it has been sent
+		}
 	case wire.Refuse:
 		return t.stop(m.Code, m.Text)
 	}
