@@ -53,7 +53,6 @@ type conn struct {
 	out     chan wire.Message
 	keepers *keepers
 	store   atomic.Pointer[store] // nil until the content is known
-	early   bool                  // it is asked for the manifest with the greeting
 	told    atomic.Bool           // it was asked for the manifest
 	keeping atomic.Int32          // pieces that are being verified and written
 	kept    sync.WaitGroup        // for those
@@ -152,18 +151,23 @@ func hangUp(nc net.Conn) {
 	nc.Close()
 }
 
-// write sends the greeting and then what is put into out.
+// write sends the greeting, with what has been put into out before, and then what is put there.
 func (c *conn) write(ctx context.Context) error {
 	preface := wire.Preface()
 	b := wire.Append(preface[:], wire.Hello{
 		Part: uint32(c.share.part), Parts: uint32(c.share.parts), Max: uint32(c.share.max),
 	})
-	if c.early {
-		b = wire.Append(b, wire.GetManifest{})
-	}
 	idle := time.NewTimer(keepAlive)
 	defer idle.Stop()
 	for {
+		for more := true; more; {
+			select {
+			case m := <-c.out:
+				b = c.encode(b, m)
+			default:
+				more = false
+			}
+		}
 		c.nc.SetWriteDeadline(time.Now().Add(writeLimit))
 		if _, err := c.nc.Write(b); err != nil {
 			return err
@@ -177,14 +181,6 @@ func (c *conn) write(ctx context.Context) error {
 			b = c.encode(b, wire.Ping{})
 		case <-ctx.Done():
 			return ctx.Err()
-		}
-		for more := true; more; {
-			select {
-			case m := <-c.out:
-				b = c.encode(b, m)
-			default:
-				more = false
-			}
 		}
 	}
 }

@@ -35,8 +35,9 @@ func (d *download) manifestOf(k key) *segment.Manifest {
 // that may be most of a small file, as this machine is no faster than a near server.
 func (d *download) askEarly(c *conn, took time.Duration) {
 	if d.early == nil && d.content == nil && c.share.parts > 0 && took < startAfter {
-		d.early, c.early = c, true
+		d.early = c
 		c.told.Store(true)
+		c.send(wire.GetManifest{})
 	}
 }
 

@@ -1,9 +1,9 @@
 package client_test
 
 import (
-	"bytes"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +24,7 @@ func (c heard) Read(p []byte) (int, error) {
 
 // messages are those of a client, as far as they have come whole.
 func messages(t *testing.T, all string) (types []wire.Type) {
-	r := wire.NewReader(bytes.NewReader([]byte(all)), wire.Client)
+	r := wire.NewReader(strings.NewReader(all), wire.Client)
 	if err := r.Preface(); err != nil {
 		t.Fatal(err)
 	}

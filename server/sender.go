@@ -148,12 +148,11 @@ func (t *sender) send(n int) error {
 func (t *sender) welcome(hello wire.Hello) error {
 	layout := t.manifest.Layout()
 	values := t.manifest.Values()
-	inline := len(values) <= wire.InlineManifest
 	preface := wire.Preface()
 	b := wire.Append(preface[:], wire.Welcome{
-		Layout: layout, Root: t.manifest.Root(), Manifest: inline, Name: t.source.Name(), Hardy: hardy(t.conn),
+		Layout: layout, Root: t.manifest.Root(), Manifest: t.inline(), Name: t.source.Name(), Hardy: hardy(t.conn),
 	})
-	if inline && len(values) > 0 {
+	if t.inline() && len(values) > 0 {
 		b = wire.Append(b, wire.Manifest{Values: values})
 	}
 	t.forgo()
@@ -162,6 +161,9 @@ func (t *sender) welcome(hello wire.Hello) error {
 	}
 	return t.write(b)
 }
+
+// inline reports whether the manifest is so short that it follows WELCOME unasked.
+func (t *sender) inline() bool { return len(t.manifest.Values()) <= wire.InlineManifest }
 
 // hardy reports whether the transport says that a connection's sender does not
 // take every lost packet for a full link.
@@ -226,8 +228,8 @@ func (t *sender) handle(m wire.Message) error {
 			return t.stop(wire.BadRequest, "the manifest was asked for twice")
 		}
 		t.asked = true
-		if values := t.manifest.Values(); len(values) > wire.InlineManifest {
-			t.values = values // else it has been sent
+		if !t.inline() {
+			t.values = t.manifest.Values()
 		}
 	case wire.Refuse:
 		return t.stop(m.Code, m.Text)
