@@ -91,6 +91,9 @@ type Config struct {
 	// Behind reports whether more has come on a lane than the caller has read: then it is the
 	// caller that is slow, not the server. nil: never.
 	Behind func(Lane) bool
+	// OutOfOrder is how many bytes have come on a lane that the caller cannot read yet, as some
+	// before them were lost on the way. nil: none.
+	OutOfOrder func(Lane) int64
 }
 
 // Balancer is the state of one download. It is made by New.
@@ -140,6 +143,9 @@ func New(cfg Config) *Balancer {
 	cfg.MaxStreams = max(cfg.MaxStreams, cfg.MinStreams)
 	if cfg.Behind == nil {
 		cfg.Behind = func(Lane) bool { return false }
+	}
+	if cfg.OutOfOrder == nil {
+		cfg.OutOfOrder = func(Lane) int64 { return 0 }
 	}
 	segs := int((cfg.Size + cfg.SegmentSize - 1) / cfg.SegmentSize)
 	return &Balancer{

@@ -132,6 +132,32 @@ func TestSpareOfGhosts(t *testing.T) {
 	}
 }
 
+// TestOutOfOrder: what has come behind a lost packet is there with that packet, whoever else is asked for it.
+func TestOutOfOrder(t *testing.T) {
+	const seg = 16 << 10
+	for _, aside := range []int{0, 150} {
+		b := New(Config{Size: 400 * seg, SegmentSize: seg, Servers: 2, OutOfOrder: func(l Lane) int64 {
+			if l == 2 {
+				return int64(aside * seg)
+			}
+			return 0
+		}})
+		b.Join(1, 0, 10*ms, epoch)
+		b.Adopt(1, 0, Run{0, 100}, epoch)
+		b.Join(2, 1, 10*ms, epoch)
+		b.Adopt(2, 0, Run{100, 300}, epoch)
+		bring(b, 1, 0, 0, 100, 2*ms, epoch)
+		now := bring(b, 2, 0, 100, 200, 2*ms, epoch)
+		first := 400
+		for _, o := range only(Ask, b.Plan(now)) {
+			first = min(first, o.Run.First)
+		}
+		if first == 400 || (first < 350) != (aside == 0) {
+			t.Errorf("with %d segments behind a lost packet, what lane 2 has from segment %d on is taken over", aside, first)
+		}
+	}
+}
+
 // TestKnownByBytes: a lane that has brought much is known, however little time that took: it may
 // fetch what a slow lane is at, instead of waiting for it.
 func TestKnownByBytes(t *testing.T) {

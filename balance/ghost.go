@@ -60,7 +60,15 @@ func (b *Balancer) beyondReach(l *lane) int64 {
 	case b.grows(l):
 		reach *= 3 // slow start doubles the rate with every round trip, and the meter lags
 	}
-	return sendQueue + int64(reach)
+	return sendQueue + int64(reach) + b.outOfOrder(l)
+}
+
+// outOfOrder is how much of what a lane owes has come already, behind what was lost.
+func (b *Balancer) outOfOrder(l *lane) int64 {
+	if l.asideAt != b.now {
+		l.asideAt, l.aside = b.now, b.cfg.OutOfOrder(l.id)
+	}
+	return min(l.aside, l.owed+l.ghostsBefore(l.nextID))
 }
 
 // slowStart is how many bytes a sender has let go since the lane had work, or will have before a

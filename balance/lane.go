@@ -36,6 +36,8 @@ type lane struct {
 	dirty    bool      // it is among those that Plan looks at
 	timed    bool      // it has an entry among the timers
 	got      int64     // bytes received
+	aside    int64     // bytes that have come out of order,
+	asideAt  time.Time // as far as was known then
 	adopted  bool      // it was asked for something in the greeting
 	brief    bool      // it is for that alone, and retiring
 }

@@ -34,6 +34,7 @@ type scenario struct {
 	fixed   int // lanes a server always has, 0: one
 	chunk   int // bytes; 0: by the size of the file
 	noFirst bool
+	full    bool          // slow start fills the queue: nothing ends it before
 	buffers float64       // bytes that a lane's ends have room for, 0: any number
 	pauses  time.Duration // the client stands still for up to so long, about 20 times a second
 	seed    uint64

@@ -50,7 +50,10 @@ func newSimulation(sc scenario) *simulation {
 	if s.chunk == 0 {
 		s.chunk = int(min(max(sc.size/20000, mss), 1<<20))
 	}
-	s.b = New(Config{Size: sc.size, SegmentSize: sc.seg, MinStreams: sc.fixed, MaxStreams: sc.streams, Servers: len(sc.links)})
+	s.b = New(Config{
+		Size: sc.size, SegmentSize: sc.seg, Servers: len(sc.links), MinStreams: sc.fixed, MaxStreams: sc.streams,
+		OutOfOrder: s.outOfOrder,
+	})
 	s.firsts = make([]byte, s.b.segs)
 	s.out.fluid = fluidLimit(sc)
 	s.out.streams = make([]int, len(sc.links))

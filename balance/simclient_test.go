@@ -159,6 +159,14 @@ func (s *simulation) drop(ln *simLane) {
 	}
 }
 
+// outOfOrder is how much has come on a lane behind what is missing.
+func (s *simulation) outOfOrder(id Lane) int64 {
+	if ln := s.lanes[id]; ln != nil {
+		return int64(ln.oooN)
+	}
+	return 0
+}
+
 // read is the client reading what has come in order.
 func (s *simulation) read(ln *simLane) {
 	if !ln.open || s.end {
@@ -171,6 +179,7 @@ func (s *simulation) read(ln *simLane) {
 			break
 		}
 		delete(ln.ooo, n.seq)
+		ln.oooN -= n.n
 		ln.expect++
 		ln.rx += n.n
 		s.out.wire += int64(n.n)

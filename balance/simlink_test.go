@@ -107,6 +107,7 @@ type simLane struct {
 
 	expect int
 	ooo    map[int]*chunk
+	oooN   int // bytes in ooo
 	rx     int // bytes received and not yet reported
 }
 
@@ -225,7 +226,7 @@ func (s *simulation) room(ln *simLane) float64 {
 func (s *simulation) transmit(ln *simLane, c *chunk) {
 	q := ln.link.q
 	wait := float64(q.size) / q.rate
-	if math.IsInf(ln.ssthresh, 1) && wait > max(0.010, ln.link.rtt()/2) && ln.cwnd > 16*mss {
+	if !s.sc.full && math.IsInf(ln.ssthresh, 1) && wait > max(0.010, ln.link.rtt()/2) && ln.cwnd > 16*mss {
 		ln.ssthresh = ln.cwnd // HyStart
 		ln.wmax, ln.lossAt = 0, s.now
 	}
@@ -277,6 +278,7 @@ func (s *simulation) arrive(c *chunk) {
 	epoch := c.epoch
 	s.after(ln.link.rtt()/2, func() { s.ack(ln, c, epoch) })
 	ln.ooo[c.seq] = c
+	ln.oooN += c.n
 	if s.now < s.still {
 		s.after(float64(s.still-s.now)/1e9, func() { s.read(ln) })
 		return

@@ -192,6 +192,7 @@ func (b *Balancer) end(l *lane, n int64, rate float64) float64 {
 	if n == 0 {
 		return 0 // being verified and written
 	}
+	n -= min(n, b.outOfOrder(l)) // which comes at once, with what was lost
 	return max(float64(n)/rate, b.overdue(l)) + b.untilFirst(l)
 }
 

@@ -213,6 +213,14 @@ func (c *conn) behind() bool {
 	return ok && b.Behind()
 }
 
+// outOfOrder is how many bytes have come behind some that were lost, as far as the transport can tell.
+func (c *conn) outOfOrder() int64 {
+	if o, ok := c.nc.(interface{ OutOfOrder() int }); ok {
+		return int64(o.OutOfOrder())
+	}
+	return 0
+}
+
 // ask requests a run; see send.
 func (c *conn) ask(l segment.Layout, id uint32, run segment.Run) bool {
 	c.expect(l, id, run)

@@ -14,6 +14,12 @@ func (d *download) begin(c *content, now time.Time) {
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
 		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
 		Behind: func(l balance.Lane) bool { c := d.lanes[l]; return c != nil && c.behind() },
+		OutOfOrder: func(l balance.Lane) int64 {
+			if c := d.lanes[l]; c != nil {
+				return c.outOfOrder()
+			}
+			return 0
+		},
 	})
 	if d.partial {
 		return

@@ -94,7 +94,7 @@ func setLinger(conn net.Conn, sec int) error {
 	return errors.ErrUnsupported
 }
 
-// What a connection may know of its way or have set there, whatever wraps it: see tcpConn and backlog.
+// What a connection may know of its way or have set there, whatever wraps it: see tcpConn, gathering and backlog.
 
 // isHardy is Hardy where a connection has it.
 func isHardy(conn net.Conn) bool {
@@ -106,6 +106,14 @@ func isHardy(conn net.Conn) bool {
 func isBehind(conn net.Conn) bool {
 	b, ok := conn.(interface{ Behind() bool })
 	return ok && b.Behind()
+}
+
+// outOfOrderOn is OutOfOrder where a connection has it.
+func outOfOrderOn(conn net.Conn) int {
+	if o, ok := conn.(interface{ OutOfOrder() int }); ok {
+		return o.OutOfOrder()
+	}
+	return 0
 }
 
 // setUnsent is SetUnsent where a connection has it.

@@ -68,6 +68,15 @@ func newGathering(c *net.TCPConn) *gathering {
 	return &gathering{TCPConn: c, backlog: newBacklog(rawOf(c), muchRead), tick: readTick, closed: make(chan struct{})}
 }
 
+// OutOfOrder is about how many bytes have come that cannot be read yet, as some before them were lost on the
+// way; 0 where the system does not tell. It may be called at any time.
+func (g *gathering) OutOfOrder() int {
+	if g.socket == nil {
+		return 0
+	}
+	return outOfOrder(g.socket)
+}
+
 func (g *gathering) Read(p []byte) (int, error) {
 	g.begin()
 	defer g.end()

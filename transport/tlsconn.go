@@ -110,6 +110,9 @@ func (c *tlsConn) Hardy() bool { return isHardy(c.raw) }
 // Behind is that of the connection below.
 func (c *tlsConn) Behind() bool { return isBehind(c.raw) }
 
+// OutOfOrder is that of the connection below.
+func (c *tlsConn) OutOfOrder() int { return outOfOrderOn(c.raw) }
+
 // SetUnsent is that of the connection below.
 func (c *tlsConn) SetUnsent(bytes int) error { return setUnsent(c.raw, bytes) }
 

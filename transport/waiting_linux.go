@@ -13,3 +13,17 @@ func waiting(socket syscall.RawConn) (n int, known bool) {
 	err := socket.Control(func(fd uintptr) { n, failed = unix.IoctlGetInt(int(fd), unix.SIOCINQ) })
 	return n, err == nil && failed == nil
 }
+
+// outOfOrder is about how many bytes have come to a TCP socket behind some that are missing. The system tells
+// only what memory all takes that has come (SK_MEMINFO_RMEM_ALLOC, sock_diag(7)): about twice as many bytes.
+func outOfOrder(socket syscall.RawConn) int {
+	var memory int
+	err := socket.Control(func(fd uintptr) {
+		memory, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MEMINFO)
+	})
+	inOrder, known := waiting(socket)
+	if err != nil || !known {
+		return 0
+	}
+	return max(memory/2-inOrder, 0)
+}
