@@ -39,8 +39,8 @@ func TestUnknownLaneBlocksNobody(t *testing.T) {
 	t.Error("the fast lane is not asked for what the slow one has")
 }
 
-// TestLastSegments: a segment is fetched a second time where that gains clearly, the last few
-// already where it gains anything.
+// TestLastSegments: a segment is fetched a second time where that gains clearly, and more the less may
+// come twice yet; the last few already where it gains anything.
 func TestLastSegments(t *testing.T) {
 	const seg = 16 << 10
 	b := New(Config{Size: 100 * seg, SegmentSize: seg, Servers: 2})
@@ -48,20 +48,24 @@ func TestLastSegments(t *testing.T) {
 	b.Adopt(1, 0, Run{0, 50}, epoch)
 	b.Join(2, 1, 10*ms, epoch)
 	b.Adopt(2, 0, Run{50, 50}, epoch)
-	worth := func(done float64) bool {
+	check := func(done float64, spare int64, want bool) {
+		t.Helper()
 		v := victim{l: b.byID[1], rate: 1e6, end: 0.040}
-		return b.worthTwice(&v, b.byID[2], done, true)
+		if got := b.worthTwice(&v, b.byID[2], done, seg, spare); got != want {
+			t.Errorf("with %d segments left, and %d bytes to spare: %v s for 0.040 are worth it: %v", b.undone, spare, done, got)
+		}
 	}
 	now := bring(b, 1, 0, 0, 40, 2*ms, epoch)
 	now = bring(b, 2, 0, 50, 90, 2*ms, now)
-	if !worth(0.020) || worth(0.035) {
-		t.Errorf("with %d segments left: 20 ms are worth it: %v, 35 ms: %v", b.undone, worth(0.020), worth(0.035))
-	}
+	check(0.025, b.budget(), true)
+	check(0.035, b.budget(), false)
+	check(0.025, b.budget()/2, false)
+	check(0.010, b.budget()/2, true)
+	check(0.001, seg-1, false)
 	now = bring(b, 2, 0, 90, 100, 2*ms, now)
 	bring(b, 1, 0, 40, 49, 2*ms, now)
-	if !worth(0.035) || worth(0.045) {
-		t.Errorf("with %d segments left: 35 ms are worth it: %v, 45 ms: %v", b.undone, worth(0.035), worth(0.045))
-	}
+	check(0.035, -seg, true)
+	check(0.045, b.budget(), false)
 }
 
 // TestSettleTime: one lane may have brought all of its share before another one brings anything, as they

@@ -42,7 +42,6 @@ type scenario struct {
 
 	most  float64 // greatest ratio to the fluid limit that passes
 	lanes int     // lanes a server may need, 0: any number
-	twice int64   // bytes that may come twice, 0: a fiftieth of the file or a segment a server
 
 	greedy bool // no balancer: every lane always has something to send
 }

@@ -171,7 +171,7 @@ func (s *simulation) time() time.Time { return epoch.Add(time.Duration(s.now)) }
 type outcome struct {
 	seconds float64
 	fluid   float64
-	wasted  int64
+	wasted  int64 // bytes that came in vain, parts of segments too
 	wire    int64
 	orders  int
 	kinds   [8]int

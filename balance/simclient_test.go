@@ -214,12 +214,11 @@ func (s *simulation) verified(ln *simLane, req uint32, seg int) {
 		if s.firsts[seg] != 1 {
 			s.fail("segment %d is first twice", seg)
 		}
-	} else {
-		s.out.wasted += s.b.size(seg)
 	}
 	if s.b.Done() {
 		s.end = true
 		s.out.seconds = float64(s.now) / 1e9
+		s.out.wasted = s.out.wire - s.sc.size
 	}
 }
 

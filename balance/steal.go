@@ -14,6 +14,7 @@ const (
 	mostLookAhead = 200 * time.Millisecond // at most, where a cancel takes long to be of use
 	firstWait     = 50 * time.Millisecond  // after which a lane without a rate counts as slow
 	leastSaving   = 0.005                  // seconds a take-over must gain
+	copyTime      = 0.8                    // part of the time that the first copy of a segment would take, at most, for a second one
 	lateness      = 2 * time.Millisecond   // that tells nothing: a timer is not more exact
 )
 
@@ -257,7 +258,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
 	done := start + float64(b.span(run.First, run.Count))/rate
 	// v's copy is a waste only as far as it comes before all is done.
 	waste := min(seg, v.rate*max(done, e.level)/float64(run.Count))
-	if !b.worthTwice(v, t, done, int64(waste*float64(run.Count)) <= e.spare) {
+	if !b.worthTwice(v, t, done, int64(waste*float64(run.Count)), e.spare) {
 		return false
 	}
 	for s := run.First; s < run.End(); s++ {
@@ -272,8 +273,9 @@ func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
 func (v *victim) last(n int) Run { return Run{v.req.run.First + v.at + 1 - n, n} }
 
 // worthTwice reports whether t may ask for something of v's as well, which it would have after done
-// seconds; cheap says that what comes twice then is within the budget.
-func (b *Balancer) worthTwice(v *victim, t *lane, done float64, cheap bool) bool {
+// seconds, and of which waste bytes may come in vain where spare may. The less is left of the budget, the
+// more time a duplicate must gain.
+func (b *Balancer) worthTwice(v *victim, t *lane, done float64, waste, spare int64) bool {
 	fresh := !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait
 	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
 		return false // too little is known to pay for a duplicate
@@ -281,14 +283,20 @@ func (b *Balancer) worthTwice(v *victim, t *lane, done float64, cheap bool) bool
 	if b.undone <= len(b.servers) {
 		return done < v.end // the last few segments are not haggled over
 	}
-	return cheap && v.end*0.8-done >= leastSaving
+	left := float64(spare) / float64(b.budget())
+	return waste <= spare && v.end*copyTime*left-done >= leastSaving
 }
 
-// spare is how many bytes more may come twice: a fiftieth of the file in all, or, where that is more,
-// a segment for each server, less what has come twice, what of segments that two lanes hold may, and what
+// budget is how many bytes may come twice in all: a fiftieth of the file or, where that is more, a
+// segment for each server.
+func (b *Balancer) budget() int64 {
+	return max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers)))
+}
+
+// spare is what is left of the budget, less what of segments that two lanes hold may come twice, and what
 // of cancelled ones the lanes can bring in half of the seconds that are left. It may be negative.
 func (b *Balancer) spare(level float64) int64 {
-	left := max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers))) - b.wasted
+	left := b.budget() - b.wasted
 	for _, waste := range b.twice {
 		left -= waste
 	}
