@@ -2,6 +2,7 @@ package transport
 
 import (
 	"io"
+	"net"
 	"testing"
 	"time"
 )
@@ -31,5 +32,52 @@ func TestBehindInSocket(t *testing.T) {
 	time.Sleep(waited)
 	if dialled.Behind() {
 		t.Error("behind with one byte to read")
+	}
+}
+
+// TestOutOfOrder: what has come in order is not taken for what has not. Nothing is lost on the way to
+// this machine, so there is no more to test than that the system tells how much has come.
+func TestOutOfOrder(t *testing.T) {
+	c, accepted := accepted(t, "tcp")
+	dialled := c.(*gathering)
+	const size = muchRead
+	if _, err := accepted.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if n, _ := waiting(dialled.socket); n == size {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("%d of %d bytes have come", n, size)
+		}
+	}
+	if got := received(dialled.socket); got < size {
+		t.Errorf("%d bytes have come in %d bytes of memory", size, got)
+	}
+	if got := dialled.OutOfOrder(); got > size/2 {
+		t.Errorf("%d bytes are out of order on a path that loses nothing", got)
+	}
+	if _, err := io.ReadFull(dialled, make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if got := dialled.OutOfOrder(); got != 0 {
+		t.Errorf("%d bytes are out of order when all has been read", got)
+	}
+}
+
+// lossy is a connection on which so many bytes have come out of order.
+type lossy struct {
+	net.Conn
+	bytes int
+}
+
+func (c lossy) OutOfOrder() int { return c.bytes }
+
+// TestOutOfOrderBelow: what wraps a connection passes on what that knows.
+func TestOutOfOrderBelow(t *testing.T) {
+	for _, below := range []net.Conn{lossy{bytes: 5}, &tlsConn{raw: lossy{bytes: 5}}, &zstdConn{Conn: lossy{bytes: 5}}} {
+		if got := outOfOrderOn(below); got != 5 {
+			t.Errorf("%T tells of %d bytes", below, got)
+		}
 	}
 }

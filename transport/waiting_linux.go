@@ -15,15 +15,15 @@ func waiting(socket syscall.RawConn) (n int, known bool) {
 }
 
 // outOfOrder is about how many bytes have come to a TCP socket behind some that are missing. The system tells
-// only what memory all takes that has come (SK_MEMINFO_RMEM_ALLOC, sock_diag(7)): about twice as many bytes.
+// only what memory all takes that has come: about twice as many bytes.
 func outOfOrder(socket syscall.RawConn) int {
-	var memory int
-	err := socket.Control(func(fd uintptr) {
-		memory, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MEMINFO)
-	})
-	inOrder, known := waiting(socket)
-	if err != nil || !known {
-		return 0
-	}
-	return max(memory/2-inOrder, 0)
+	inOrder, _ := waiting(socket)
+	return max(received(socket)/2-inOrder, 0)
+}
+
+// received is the memory that a socket needs for what has come, in bytes; 0 if it is not told
+// (SK_MEMINFO_RMEM_ALLOC, sock_diag(7)).
+func received(socket syscall.RawConn) (n int) {
+	_ = socket.Control(func(fd uintptr) { n, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MEMINFO) })
+	return n
 }
