@@ -14,7 +14,7 @@ const (
 	mostLookAhead = 200 * time.Millisecond // at most, where a cancel takes long to be of use
 	firstWait     = 50 * time.Millisecond  // after which a lane without a rate counts as slow
 	leastSaving   = 0.005                  // seconds a take-over must gain
-	copyTime      = 0.8                    // part of the time that the first copy of a segment would take, at most, for a second one
+	copyTime      = 0.8                    // of the time of a segment's first copy that a second one may take, at most
 	lateness      = 2 * time.Millisecond   // that tells nothing: a timer is not more exact
 )
 

@@ -226,7 +226,7 @@ func (c *zstdConn) Hardy() bool { return isHardy(c.Conn) }
 // Behind is that of the connection below.
 func (c *zstdConn) Behind() bool { return isBehind(c.Conn) }
 
-// OutOfOrder is that of the connection below.
+// OutOfOrder is that of the connection below; it counts compressed bytes.
 func (c *zstdConn) OutOfOrder() int { return outOfOrderOn(c.Conn) }
 
 // SetUnsent is that of the connection below; it counts compressed bytes.
