@@ -42,6 +42,7 @@ type scenario struct {
 
 	most  float64 // greatest ratio to the fluid limit that passes
 	lanes int     // lanes a server may need, 0: any number
+	parts int64   // bytes that may come in vain in parts of segments, too, beyond what may come twice
 
 	greedy bool // no balancer: every lane always has something to send
 }

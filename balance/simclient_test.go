@@ -160,11 +160,13 @@ func (s *simulation) drop(ln *simLane) {
 }
 
 // outOfOrder is how much has come on a lane behind what is missing.
-func (s *simulation) outOfOrder(id Lane) int64 {
+func (s *simulation) outOfOrder(id Lane) (bytes int64) {
 	if ln := s.lanes[id]; ln != nil {
-		return int64(ln.oooN)
+		for _, c := range ln.ooo {
+			bytes += int64(c.n)
+		}
 	}
-	return 0
+	return bytes
 }
 
 // read is the client reading what has come in order.
@@ -179,7 +181,6 @@ func (s *simulation) read(ln *simLane) {
 			break
 		}
 		delete(ln.ooo, n.seq)
-		ln.oooN -= n.n
 		ln.expect++
 		ln.rx += n.n
 		s.out.wire += int64(n.n)

@@ -107,7 +107,6 @@ type simLane struct {
 
 	expect int
 	ooo    map[int]*chunk
-	oooN   int // bytes in ooo
 	rx     int // bytes received and not yet reported
 }
 
@@ -278,7 +277,6 @@ func (s *simulation) arrive(c *chunk) {
 	epoch := c.epoch
 	s.after(ln.link.rtt()/2, func() { s.ack(ln, c, epoch) })
 	ln.ooo[c.seq] = c
-	ln.oooN += c.n
 	if s.now < s.still {
 		s.after(float64(s.still-s.now)/1e9, func() { s.read(ln) })
 		return

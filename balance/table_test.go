@@ -82,7 +82,8 @@ func wide(all bool) (list []scenario) {
 	add(false, swing)
 	add(false, scenario{name: "s2 on a busy machine, pauses of 20 ms", most: 1.05, size: mib(96), links: rig()[1].links, pauses: 20 * ms})
 	add(false, scenario{name: "8 servers of 100 behind 50 Mbit/s", most: 1.03, size: mib(64), access: 50, links: equal(8, simLink{rate: 100, delay: 10 * ms})})
-	add(true, scenario{name: "200 servers of 100 behind 1 Gbit/s", most: 1.2, size: mib(2048), access: 1000, links: equal(200, simLink{rate: 100, delay: 10 * ms})})
+	// A segment of 512 KiB takes each of them most of a second, and many are let go halfway (docs/measurements.md).
+	add(true, scenario{name: "200 servers of 100 behind 1 Gbit/s", most: 1.2, parts: mib(30), size: mib(2048), access: 1000, links: equal(200, simLink{rate: 100, delay: 10 * ms})})
 	add(false, scenario{name: "mixed links behind 50 Mbit/s", most: 1.03, size: mib(64), access: 50, links: spread(8, 1, 100, ms, 100*ms, 11)})
 	add(false, scenario{name: "lossy and long, 8 streams each, fixed", most: 5, fixed: 8, streams: 8, size: mib(64), lanes: 8,
 		links: equal(4, simLink{rate: 50, delay: 40 * ms, loss: 0.005})})
@@ -125,8 +126,12 @@ func TestTable(t *testing.T) {
 		if o.ratio() > sc.most {
 			t.Errorf("%s took %.3f times the fluid limit, at most %.3f is right", sc.name, o.ratio(), sc.most)
 		}
-		if most := max(sc.size/50, s.sc.seg*int64(len(sc.links))); o.wasted > most {
-			t.Errorf("%s: %d bytes came in vain, at most %d may", sc.name, o.wasted, most)
+		most := max(sc.size/50, s.sc.seg*int64(len(sc.links)))
+		if s.b.wasted > most {
+			t.Errorf("%s: %d bytes came twice, at most %d may", sc.name, s.b.wasted, most)
+		}
+		if o.wasted > most+sc.parts {
+			t.Errorf("%s: %d bytes came in vain, at most %d may", sc.name, o.wasted, most+sc.parts)
 		}
 		if sc.lanes > 0 && streams > sc.lanes {
 			t.Errorf("%s: %d lanes to a server, %d are enough", sc.name, streams, sc.lanes)
