@@ -65,7 +65,7 @@ func (p *path) look(fd int) {
 		_ = throughBBR(fd)
 	case bbr:
 		// A system without it, or that does not allow it, keeps its own.
-		_ = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr")
+		_ = setCongestion(fd, "bbr")
 	}
 }
 

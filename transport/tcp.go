@@ -120,7 +120,11 @@ func (tcp) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tcpListener{l}, nil
+	t, ok := l.(*net.TCPListener)
+	if !ok {
+		return l, nil
+	}
+	return tcpListener{t, withoutPacing(t)}, nil
 }
 
 // family is the network to listen on: who says 0.0.0.0 means IPv4 alone, where Go would take all addresses.
@@ -132,12 +136,15 @@ func family(network, addr string) string {
 }
 
 // tcpListener tunes what it accepts.
-type tcpListener struct{ net.Listener }
+type tcpListener struct {
+	*net.TCPListener
+	congestion string // that connections to other machines are to have; empty: as they come
+}
 
 func (l tcpListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
+	c, err := l.TCPListener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return tune(c), nil
+	return l.tune(c), nil
 }

@@ -21,15 +21,56 @@ type tcpConn struct {
 	path    path
 }
 
-// tune wraps an accepted connection.
-func tune(c net.Conn) net.Conn {
+// tune wraps what l has accepted. A connection to another machine gets the system's congestion control and
+// is taken through BBR, which tells whether it may have that, and leaves it paced: its bursts overflow no
+// short queue. Inside this machine there is none, nothing is lost, and each packet's timer costs as much as
+// copying it: such a connection never sees BBR, as none becomes unpaced again.
+func (l tcpListener) tune(c net.Conn) net.Conn {
 	t, ok := c.(*net.TCPConn)
 	if !ok {
 		return c
 	}
-	tuned := &tcpConn{TCPConn: t, here: sameHost(c.LocalAddr(), c.RemoteAddr())}
-	_ = control(t, func(fd int) { tuned.hardy = throughBBR(fd) })
+	tuned := &tcpConn{TCPConn: t, hardy: true, here: sameHost(c.LocalAddr(), c.RemoteAddr())}
+	if !tuned.here {
+		_ = control(t, func(fd int) {
+			if l.congestion != "" && congestion(fd) == unpaced { // else a route has chosen
+				_ = setCongestion(fd, l.congestion)
+			}
+			tuned.hardy = throughBBR(fd)
+		})
+	}
 	return tuned
+}
+
+// unpaced is a congestion control that every system has and every user may choose.
+const unpaced = "reno"
+
+// withoutPacing has what a listener accepts begin unpaced, and returns the system's congestion control,
+// or nothing where that does not pace.
+func withoutPacing(l *net.TCPListener) (was string) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return ""
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if c := congestion(int(fd)); strings.HasPrefix(c, "bbr") && setCongestion(int(fd), unpaced) == nil {
+			was = c
+		}
+	})
+	return was
+}
+
+// congestion is the congestion control of a socket, and nothing where it cannot be told.
+func congestion(fd int) string {
+	name, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(name, "\x00")
+}
+
+func setCongestion(fd int, name string) error {
+	return unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
 }
 
 // Hardy reports whether the connection's sender does not take every lost
@@ -42,17 +83,13 @@ func (c *tcpConn) Here() bool { return c.here }
 // throughBBR takes a connection to BBR and back, and reports whether it may have it. That
 // forgets where slow start ended, so that it starts again from the present window.
 func throughBBR(fd int) bool {
-	was, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-	if err != nil {
-		return false
-	}
-	was = strings.TrimRight(was, "\x00")
-	if unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr") != nil {
+	was := congestion(fd)
+	if was == "" || setCongestion(fd, "bbr") != nil {
 		return false
 	}
 	if was != "bbr" {
 		// Where a user may not have the system's own back, it stays with BBR.
-		_ = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, was)
+		_ = setCongestion(fd, was)
 	}
 	return true
 }

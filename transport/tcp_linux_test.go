@@ -113,6 +113,54 @@ func TestAwaitUnsent(t *testing.T) {
 	}
 }
 
+// TestPacing: a connection inside this machine never sees BBR, whatever the system's congestion control is,
+// as that would leave it paced; one to another machine has the system's.
+func TestPacing(t *testing.T) {
+	for _, system := range []string{"bbr", "reno", "cubic"} {
+		for host, here := range map[string]bool{"127.0.0.1": true, "127.0.0.2": false} {
+			t.Run(system+" "+host, func(t *testing.T) {
+				l, err := net.Listen("tcp", host+":0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				tcp := l.(*net.TCPListener)
+				raw, err := tcp.SyscallConn()
+				if err != nil {
+					t.Fatal(err)
+				}
+				raw.Control(func(fd uintptr) { err = setCongestion(int(fd), system) })
+				if err != nil {
+					t.Skip(system, "is not to be had here:", err)
+				}
+				ln := tcpListener{tcp, withoutPacing(tcp)}
+				peer, err := net.Dial("tcp", ln.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer peer.Close()
+				accepted, err := ln.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer accepted.Close()
+				want := system
+				if here && system == "bbr" {
+					want = unpaced
+				}
+				c, got := accepted.(*tcpConn), ""
+				control(c.TCPConn, func(fd int) { got = congestion(fd) })
+				if c.here != here || got != want {
+					t.Errorf("here is %v, the congestion control %q; want %v and %q", c.here, got, here, want)
+				}
+				if here && !c.hardy {
+					t.Error("not hardy, though nothing is lost inside one machine")
+				}
+			})
+		}
+	}
+}
+
 // TestWidened: a connection to another machine has room for a wide window, and its reader still
 // wakes for a byte.
 func TestWidened(t *testing.T) {

@@ -4,7 +4,9 @@ package transport
 
 import "net"
 
-func tune(c net.Conn) net.Conn { return c }
+func (tcpListener) tune(c net.Conn) net.Conn { return c }
+
+func withoutPacing(*net.TCPListener) string { return "" }
 
 func widen(*net.TCPConn) {}
 
