@@ -94,10 +94,6 @@ func throughBBR(fd int) bool {
 	return true
 }
 
-// hereUnsent bounds what is unsent to a peer on this machine, in bytes. What is left unsent goes out when
-// the peer acknowledges, and so in the peer's time, while the sender waits.
-const hereUnsent = 32 << 10
-
 // sameHost reports whether two ends of a connection are on one machine.
 func sameHost(a, b net.Addr) bool {
 	x, ok := a.(*net.TCPAddr)
@@ -107,10 +103,10 @@ func sameHost(a, b net.Addr) bool {
 
 // SetUnsent bounds how much the socket may hold that it has not sent yet, in
 // bytes (TCP_NOTSENT_LOWAT, tcp(7)). What is in the socket can no longer be
-// cancelled.
+// cancelled. There is no bound where the peer is on this machine: what it cannot read yet it has all the same.
 func (c *tcpConn) SetUnsent(bytes int) error {
 	if c.here {
-		bytes = min(bytes, hereUnsent)
+		return nil
 	}
 	var set error
 	err := control(c.TCPConn, func(fd int) {

@@ -48,19 +48,18 @@ func TestWrappersKeepTheSender(t *testing.T) {
 					t.Errorf("Hardy is %v, want that of TCP, %v", isHardy(c), hardy)
 				}
 			}
-			for _, unsent := range []struct {
-				here     bool
-				ask, set int
-			}{{true, 12345, 12345}, {true, 1 << 20, hereUnsent}, {false, 1 << 20, 1 << 20}} {
-				tcp.here = unsent.here
-				if err := setUnsent(c, unsent.ask); err != nil {
+			systems := unsentOf(t, tcp)
+			for _, here := range []bool{true, false} {
+				want := 1 << 20
+				if tcp.here = here; here {
+					want = systems
+				}
+				if err := setUnsent(c, 1<<20); err != nil {
 					t.Error(err)
 				}
-				control(tcp.TCPConn, func(fd int) {
-					if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); got != unsent.set || err != nil {
-						t.Errorf("TCP_NOTSENT_LOWAT is %d for %+v (%v)", got, unsent, err)
-					}
-				})
+				if got := unsentOf(t, tcp); got != want {
+					t.Errorf("TCP_NOTSENT_LOWAT is %d where the peer is here: %v; want %d", got, here, want)
+				}
 			}
 			if _, err := c.Write([]byte("a")); err != nil {
 				t.Error(err)
@@ -79,6 +78,17 @@ func TestWrappersKeepTheSender(t *testing.T) {
 			t.Errorf("%s: %v, want errors.ErrUnsupported", name, err)
 		}
 	}
+}
+
+// unsentOf is a connection's TCP_NOTSENT_LOWAT.
+func unsentOf(t *testing.T, c *tcpConn) (bytes int) {
+	t.Helper()
+	var err error
+	control(c.TCPConn, func(fd int) { bytes, err = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
 }
 
 // TestAwaitUnsent: a sender that is not heard waits until its peer has read, or its time is over;
