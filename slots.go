@@ -6,7 +6,7 @@ import (
 )
 
 // crowdSlots is how many slots a server has at least.
-const crowdSlots = 16
+const crowdSlots = 8
 
 // slotsAreChosen reports whether the user says how many goroutines may run at once: so many it is.
 func slotsAreChosen() bool { return os.Getenv("GOMAXPROCS") != "" }
