@@ -36,10 +36,17 @@ func (l tcpListener) tune(c net.Conn) net.Conn {
 			if l.congestion != "" && congestion(fd) == unpaced { // else a route has chosen
 				_ = setCongestion(fd, l.congestion)
 			}
-			tuned.hardy = throughBBR(fd)
+			tuned.hardy = near(fd) || throughBBR(fd)
 		})
 	}
 	return tuned
+}
+
+// near reports whether the path is so short that BBR would cost more than what is lost on it. The handshake
+// has measured it.
+func near(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.Rtt > 0 && info.Rtt < longPath
 }
 
 // unpaced is a congestion control that every system has and every user may choose.
