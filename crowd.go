@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,25 +16,38 @@ const (
 	calmLooks    = 3
 )
 
-// stepAside makes do with one slot while a crowd of processes waits for the cores: with more of them a
-// client's threads wake each other for every bit that comes, and all others wait for that. Beside a few
-// busy processes it keeps them, as it would only get less of the cores. Call stop at the end.
-func stepAside(ctx context.Context) (stop func()) {
-	if slotsAreChosen() || !waitedLonger(schedstat()) || runnable(loadavg()) <= crowdPerCore*runtime.NumCPU() {
-		return func() {}
+// crowd is many processes that wait for the cores.
+type crowd struct {
+	around atomic.Bool
+	forget func() // stops the watch; call it at the end
+}
+
+// stepAside makes do with one slot while there is a crowd: with more of them a client's threads wake each other
+// for every bit that comes, and all others wait for that. Beside a few busy processes it keeps them, as it
+// would only get less of the cores.
+func stepAside(ctx context.Context) *crowd {
+	c := &crowd{forget: func() {}}
+	if !waitedLonger(schedstat()) || runnable(loadavg()) <= crowdPerCore*runtime.NumCPU() {
+		return c
 	}
-	many := runtime.GOMAXPROCS(1)
+	c.around.Store(true)
+	many := runtime.GOMAXPROCS(0)
+	if !slotsAreChosen() {
+		runtime.GOMAXPROCS(1)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		if awaitCalm(ctx) {
+			c.around.Store(false)
 			runtime.GOMAXPROCS(many)
 		}
 	})
-	return func() {
+	c.forget = func() {
 		cancel()
 		watch.Wait()
 	}
+	return c
 }
 
 // awaitCalm waits until the crowd has gone, and reports whether it has before ctx ended.

@@ -124,13 +124,15 @@ func runClient(ctx context.Context, registry *transport.Registry, stderr io.Writ
 	}
 	defer closeTransport(carrier)
 	giveWay()
-	defer stepAside(ctx)()
+	others := stepAside(ctx)
+	defer others.forget()
 	return client.Run(ctx, cfg, client.Env{
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
 		Transport: carrier,
 		Warnings:  warnings,
 		Terminal:  report.TerminalOf(os.Stderr),
+		Crowded:   others.around.Load,
 	})
 }
 

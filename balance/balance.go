@@ -94,6 +94,9 @@ type Config struct {
 	// OutOfOrder is how many bytes have come on a lane that the caller cannot read yet, as some
 	// before them were lost on the way. nil: none.
 	OutOfOrder func(Lane) int64
+	// Crowded reports whether so many processes wait for this machine's cores that servers on it may be
+	// silent for long without being dead. nil: never.
+	Crowded func() bool
 }
 
 // Balancer is the state of one download. It is made by New.
@@ -146,6 +149,9 @@ func New(cfg Config) *Balancer {
 	}
 	if cfg.OutOfOrder == nil {
 		cfg.OutOfOrder = func(Lane) int64 { return 0 }
+	}
+	if cfg.Crowded == nil {
+		cfg.Crowded = func() bool { return false }
 	}
 	segs := int((cfg.Size + cfg.SegmentSize - 1) / cfg.SegmentSize)
 	return &Balancer{

@@ -412,6 +412,30 @@ func TestReserve(t *testing.T) {
 	}
 }
 
+// TestCrowd: in a crowd bytes, the first byte and a server that has not joined are waited for longer, and not
+// for ever.
+func TestCrowd(t *testing.T) {
+	const seg = 16 << 10
+	const late = 6 * max(leastSilence, firstByteLimit, reserveTime) / 5
+	for _, c := range []struct {
+		crowd bool
+		at    time.Duration
+		over  bool
+	}{{false, late, true}, {true, late, false}, {true, crowdPatience * late, true}} {
+		b := New(Config{Size: 40 * seg, SegmentSize: seg, Servers: 3, Crowded: func() bool { return c.crowd }})
+		b.Reserve(2, Run{20, 4}, epoch)
+		for lane := range Lane(2) {
+			b.Join(lane, int(lane), 10*ms, epoch)
+			b.Adopt(lane, 0, Run{int(lane) * 8, 8}, epoch)
+		}
+		b.Received(0, seg, epoch.Add(10*ms)) // and nothing more, nor ever a byte by lane 1
+		b.Plan(epoch.Add(c.at))
+		if silent, first, gone := b.Silent(0), b.Silent(1), b.Reserved(2, 20) == 0; silent != c.over || first != c.over || gone != c.over {
+			t.Errorf("%+v: silent %v and, before its first byte, %v; reserve over %v", c, silent, first, gone)
+		}
+	}
+}
+
 // TestBeyondReach: a server of unknown rate may have sent what slow start lets it, one whose
 // rate grows three times what the rate tells, and one that is steady just that.
 func TestBeyondReach(t *testing.T) {

@@ -86,7 +86,7 @@ func (b *Balancer) unreserve(serverNo, first int) {
 
 // expireReserves gives up waiting for servers.
 func (b *Balancer) expireReserves() {
-	b.dropReserves(func(r reserve) bool { return b.now.Sub(r.since) >= reserveTime })
+	b.dropReserves(func(r reserve) bool { return b.now.Sub(r.since) >= b.patient(reserveTime) })
 }
 
 func (b *Balancer) dropReserves(drop func(reserve) bool) {

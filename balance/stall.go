@@ -14,6 +14,7 @@ const (
 	readSize        = 64 << 10               // bytes that the caller may collect before it reports them
 	silenceGaps     = 4                      // usual gaps between bytes that make a silence
 	lookPause       = 500 * time.Millisecond // between two looks at a lane that has work, at most
+	crowdPatience   = 8                      // times as long anything may take in a crowd
 )
 
 // timerHeap holds one entry a lane that has work: when to look whether it is
@@ -50,20 +51,28 @@ func (b *Balancer) deadline(l *lane) time.Time {
 	if l.busy.After(since) {
 		since = l.busy
 	}
-	limit := max(leastSilence, 4*l.rtt, silenceGaps*l.gap)
+	limit := max(b.patient(leastSilence), 4*l.rtt, silenceGaps*l.gap)
 	if r := l.meter.fast.value(0, fastHalf); r > 0 {
 		// What was under way at the best rate takes longer at this one.
 		limit = max(limit, seconds((l.meter.peak*l.rtt.Seconds()+readSize)/r))
 	}
 	switch {
 	case l.got == 0:
-		limit = max(firstByteLimit, 4*l.rtt)
+		limit = max(b.patient(firstByteLimit), 4*l.rtt)
 	case l.owed == 0:
 		limit = 4*limit + firstByteLimit // all has come; the disk may be slow
 	case l.busy.After(l.last):
 		limit += l.rtt
 	}
 	return since.Add(limit)
+}
+
+// patient is how long what takes d at most, as a rule, may take now.
+func (b *Balancer) patient(d time.Duration) time.Duration {
+	if b.cfg.Crowded() {
+		return crowdPatience * d
+	}
+	return d
 }
 
 // listen looks at the lanes whose time has come.

@@ -26,6 +26,9 @@ type Env struct {
 	Warnings <-chan string
 	// Terminal is what Stderr is; the zero value: no terminal.
 	Terminal report.Terminal
+	// Crowded reports whether so many processes wait for this machine's cores that servers on it may be
+	// silent for long; nil: never.
+	Crowded func() bool
 
 	disk func(*segment.Part) write // for tests of slow and full disks; nil: the part's own
 }

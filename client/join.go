@@ -13,7 +13,8 @@ func (d *download) begin(c *content, now time.Time) {
 	c.balancer = balance.New(balance.Config{
 		Size: c.layout.Size, SegmentSize: c.layout.SegmentSize,
 		Servers: len(d.servers), MinStreams: max(d.cfg.Streams, 1), MaxStreams: d.maxStreams(),
-		Behind: func(l balance.Lane) bool { c := d.lanes[l]; return c != nil && c.behind() },
+		Crowded: d.env.Crowded,
+		Behind:  func(l balance.Lane) bool { c := d.lanes[l]; return c != nil && c.behind() },
 		OutOfOrder: func(l balance.Lane) int64 {
 			if c := d.lanes[l]; c != nil {
 				return c.outOfOrder()
