@@ -21,17 +21,18 @@ type tcpConn struct {
 	path    path
 }
 
-// tune wraps what l has accepted. A connection to another machine gets the system's congestion control and
-// is taken through BBR, which tells whether it may have that, and leaves it paced: its bursts overflow no
-// short queue. Inside this machine there is none, nothing is lost, and each packet's timer costs as much as
-// copying it: such a connection never sees BBR, as none becomes unpaced again.
+// tune wraps what l has accepted. A connection to another machine gets the system's congestion control. If
+// it is not near, it is taken through BBR, which tells whether it may have that, and leaves it paced: its bursts
+// overflow no short queue. Inside this machine there is none, nothing is lost, and each packet's timer costs
+// as much as copying it: such a connection never sees BBR, as none becomes unpaced again.
 func (l tcpListener) tune(c net.Conn) net.Conn {
 	t, ok := c.(*net.TCPConn)
 	if !ok {
 		return c
 	}
-	tuned := &tcpConn{TCPConn: t, hardy: true, here: sameHost(c.LocalAddr(), c.RemoteAddr())}
-	if !tuned.here {
+	here := sameHost(c.LocalAddr(), c.RemoteAddr())
+	tuned := &tcpConn{TCPConn: t, here: here, hardy: here}
+	if !here {
 		_ = control(t, func(fd int) {
 			if l.congestion != "" && congestion(fd) == unpaced { // else a route has chosen
 				_ = setCongestion(fd, l.congestion)
@@ -110,7 +111,7 @@ func sameHost(a, b net.Addr) bool {
 
 // SetUnsent bounds how much the socket may hold that it has not sent yet, in
 // bytes (TCP_NOTSENT_LOWAT, tcp(7)). What is in the socket can no longer be
-// cancelled. There is no bound where the peer is on this machine: what it cannot read yet it has all the same.
+// cancelled. Where the peer is on this machine there is no bound: it costs a wake-up for every few packets.
 func (c *tcpConn) SetUnsent(bytes int) error {
 	if c.here {
 		return nil
