@@ -35,6 +35,13 @@ type path struct {
 	samples [looks]sample // the latest one first
 }
 
+// near reports whether the path is so short that BBR would cost more than what is lost on it. The handshake
+// has measured it.
+func near(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.Rtt > 0 && info.Rtt < longPath
+}
+
 // sample is what a look has found.
 type sample struct {
 	rtt  uint32 // smoothed, µs

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,25 +44,14 @@ func (l tcpListener) tune(c net.Conn) net.Conn {
 	return tuned
 }
 
-// near reports whether the path is so short that BBR would cost more than what is lost on it. The handshake
-// has measured it.
-func near(fd int) bool {
-	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	return err == nil && info.Rtt > 0 && info.Rtt < longPath
-}
-
 // unpaced is a congestion control that every system has and every user may choose.
 const unpaced = "reno"
 
 // withoutPacing has what a listener accepts begin unpaced, and returns the system's congestion control,
 // or nothing where that does not pace.
 func withoutPacing(l *net.TCPListener) (was string) {
-	raw, err := l.SyscallConn()
-	if err != nil {
-		return ""
-	}
-	_ = raw.Control(func(fd uintptr) {
-		if c := congestion(int(fd)); strings.HasPrefix(c, "bbr") && setCongestion(int(fd), unpaced) == nil {
+	_ = control(l, func(fd int) {
+		if c := congestion(fd); strings.HasPrefix(c, "bbr") && setCongestion(fd, unpaced) == nil {
 			was = c
 		}
 	})
@@ -185,8 +175,8 @@ func wakeFrom(c *net.TCPConn, bytes int) {
 	_ = control(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, bytes) })
 }
 
-// control calls f with a connection's file descriptor.
-func control(c *net.TCPConn, f func(fd int)) error {
+// control calls f with a socket's file descriptor.
+func control(c syscall.Conn, f func(fd int)) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

@@ -13,17 +13,13 @@ const bufferAdvice = "as root: sysctl -w net.core.rmem_max=7500000 net.core.wmem
 func growBuffers(c *net.UDPConn, size int) (got int) {
 	c.SetReadBuffer(size)
 	c.SetWriteBuffer(size)
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return size
-	}
 	got = size
-	raw.Control(func(fd uintptr) {
+	_ = control(c, func(fd int) {
 		for _, option := range [][2]int{{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE}, {unix.SO_SNDBUF, unix.SO_SNDBUFFORCE}} {
-			n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, option[0])
+			n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option[0])
 			if err == nil && n < size {
-				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, option[1], size)
-				n, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, option[0])
+				_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option[1], size)
+				n, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, option[0])
 			}
 			if err == nil {
 				got = min(got, n)

@@ -29,11 +29,7 @@ type joined struct {
 // socketFor is what quic-go is to use: a joined socket, where the system has such.
 func socketFor(udp *net.UDPConn) net.PacketConn {
 	failed := error(unix.EINVAL)
-	if raw, err := udp.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) {
-			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1)
-		})
-	}
+	_ = control(udp, func(fd int) { failed = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) })
 	if failed != nil {
 		return &quietSocket{UDPConn: udp}
 	}
