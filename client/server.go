@@ -89,11 +89,11 @@ func (d *download) conns() iter.Seq[*conn] {
 	}
 }
 
-// nextPause lengthens the back-off, capped, with a quarter of jitter either way. By a sixteenth
-// for a server that is away: then the pause is a sixteenth of the time that it has been so, which is
+// nextPause lengthens the back-off, capped, with a quarter of jitter either way. By a thirty-second
+// for a server that is away: then the pause is a thirty-second of the time that it has been so, which is
 // how late its return is noticed. Twofold for one that answers and is of no use.
 func (s *server) nextPause() time.Duration {
-	longer := s.pause + s.pause/16
+	longer := s.pause + s.pause/32
 	if s.hellos > 0 || s.refusal != nil {
 		longer = s.pause * 2
 	}

@@ -7,14 +7,14 @@ import (
 	"braid/wire"
 )
 
-// TestPauses holds that a server that is away is dialled often enough to be missed by no more than an
-// eighth of the time that it was away (jitter included), and one that is of no use is not.
+// TestPauses holds that a server that is away is dialled often enough to be missed by no more than a
+// sixteenth of the time that it was away (jitter included), and one that is of no use is not.
 func TestPauses(t *testing.T) {
 	away := &server{}
 	var gone time.Duration
 	for range 100 {
 		pause := away.nextPause()
-		if most := firstPause*5/4 + gone/8; pause > most || pause > lastPause*5/4 || pause < firstPause*3/4 {
+		if most := firstPause*5/4 + gone/16; pause > most || pause > lastPause*5/4 || pause < firstPause*3/4 {
 			t.Fatalf("a pause of %v after %v", pause, gone)
 		}
 		gone += pause
