@@ -604,7 +604,8 @@ func TestReached(t *testing.T) {
 	}
 }
 
-// TestWiden: where a lane carries more in a round trip than its ends may have room for, another is tried beside it.
+// TestWiden: where a lane carries more in a round trip than its ends may have room for, another is tried beside
+// it, and sooner where they hardly can have.
 func TestWiden(t *testing.T) {
 	const seg = 64 << 10
 	for _, test := range []struct {
@@ -613,21 +614,25 @@ func TestWiden(t *testing.T) {
 		rate   int // MB/s
 		behind bool
 		want   int
+		after  time.Duration
 	}{
-		{"a megabyte in a round trip", 100 * ms, 10, false, 0},
-		{"three", 100 * ms, 30, false, 1},
-		{"three, on a short path", 15 * ms, 200, false, 0},
-		{"three, but the caller is slow", 100 * ms, 30, true, 0},
+		{"a megabyte in a round trip", 100 * ms, 10, false, 0, 0},
+		{"one and a half", 100 * ms, 15, false, 1, 1600 * ms},
+		{"three", 100 * ms, 30, false, 1, 1000 * ms},
+		{"three, on a short path", 15 * ms, 200, false, 0, 0},
+		{"three, but the caller is slow", 100 * ms, 30, true, 0, 0},
 	} {
 		b := New(Config{Size: 1 << 36, SegmentSize: seg, MaxStreams: 4, Behind: func(Lane) bool { return test.behind }})
 		b.Join(1, 0, test.rtt, epoch)
-		opened := 0
+		opened, after := 0, time.Duration(0)
 		for now := epoch; now.Before(epoch.Add(2 * time.Second)); now = now.Add(ms) {
 			b.Received(1, test.rate*1000, now)
-			opened += len(only(Open, b.Plan(now)))
+			if n := len(only(Open, b.Plan(now))); n > 0 {
+				opened, after = opened+n, now.Sub(epoch)
+			}
 		}
-		if opened != test.want {
-			t.Errorf("%s: %d more lanes, want %d", test.name, opened, test.want)
+		if opened != test.want || (after-test.after).Abs() > 100*ms {
+			t.Errorf("%s: %d more lanes after %v, want %d after %v", test.name, opened, after, test.want, test.after)
 		}
 	}
 }
@@ -642,7 +647,7 @@ func TestWidenTries(t *testing.T) {
 		b.Join(1, 0, 100*ms, epoch)
 		b.Hardy(0)
 		lanes, joining := []Lane{1}, time.Time{}
-		for now := epoch; now.Before(epoch.Add(4 * time.Second)); now = now.Add(ms) {
+		for now := epoch; now.Before(epoch.Add(3500 * ms)); now = now.Add(ms) { // two lanes could do with a third from then on
 			if now.Equal(joining) {
 				lanes = append(lanes, 2)
 				b.Join(2, 0, 100*ms, now)

@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-const comparedSamples = 5 // of a server's rate
+const (
+	comparedSamples = 5 // of a server's rate
+	fewSamples      = 2 // that tell how much is under way
+)
 
 // reading is a counter's value at a time: bytes of one server and of all.
 type reading struct {

@@ -32,16 +32,25 @@ func (b *Balancer) seek(s *server) {
 		s.unsettle() // too late to measure anything
 	case s.trial:
 		b.judge(s)
-	case len(s.rates) == comparedSamples && s.last().at != s.seen:
+	case len(s.rates) >= fewSamples && s.last().at != s.seen:
 		s.seen = s.last().at
-		step := max(s.suspect(), b.widen(s))
-		settled := s.opening == 0 && len(s.lanes) == s.want && s.want < b.cfg.MaxStreams
-		if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
-			// Half of the samples tell more of the present if it got worse.
-			one, _ := s.last().since(s.mark)
-			late, _ := s.last().since(s.rates[comparedSamples-3])
-			b.try(s, min(one, late), s.rates[comparedSamples-2], s.want*step)
-		}
+		b.consider(s)
+	}
+}
+
+// consider begins a trial if a new sample gives reason to. Windows that are nearly full are reason
+// before there are as many samples as tell an unsteady rate.
+func (b *Balancer) consider(s *server) {
+	step, half := b.widen(s, nearlyFull), s.mark
+	if len(s.rates) == comparedSamples {
+		step, half = max(s.suspect(), b.widen(s, fullWindow)), s.rates[comparedSamples-3]
+	}
+	settled := s.opening == 0 && len(s.lanes) == s.want && s.want < b.cfg.MaxStreams
+	if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
+		// The later samples tell more of the present if it got worse.
+		one, _ := s.last().since(s.mark)
+		late, _ := s.last().since(half)
+		b.try(s, min(one, late), s.rates[len(s.rates)-2], s.want*step)
 	}
 }
 

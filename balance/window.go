@@ -4,17 +4,18 @@ import "time"
 
 const (
 	fullWindow = 1 << 20               // bytes under way on one lane; its ends may have no room for more
+	nearlyFull = 2 << 20               // bytes: of 2.8 MB that a stream can have under way on Linux
 	nearbyRTT  = 20 * time.Millisecond // a shorter round trip is more of the machines than of the path
 )
 
-// widen returns by what to multiply a server's lanes in a trial because each has a lot under way,
-// 1 if they have not. What a stream carries in a round trip, or in two when a packet is lost, its
+// widen returns by what to multiply a server's lanes in a trial because each has window bytes under
+// way, 1 if they have not. What a stream carries in a round trip, or in two when a packet is lost, its
 // sender and its receiver must have room for, and systems bound that (4 MB on Linux): on a wide,
 // long path it is what holds the stream back, however steady its rate is.
-func (b *Balancer) widen(s *server) int {
+func (b *Balancer) widen(s *server, window float64) int {
 	rtt := s.shortest()
 	one, _ := s.last().since(s.mark)
-	if rtt < nearbyRTT || one*rtt.Seconds() < fullWindow*float64(s.want) || b.behind(s.lanes) {
+	if rtt < nearbyRTT || one*rtt.Seconds() < window*float64(s.want) || b.behind(s.lanes) {
 		return 1
 	}
 	return 2
