@@ -38,12 +38,12 @@ func (b *Balancer) seek(s *server) {
 	}
 }
 
-// consider begins a trial if a new sample gives reason to. Windows that are nearly full are reason
-// before there are as many samples as tell an unsteady rate.
+// consider begins a trial if a new sample gives reason to. Full windows are reason before there are as
+// many samples as tell an unsteady rate.
 func (b *Balancer) consider(s *server) {
-	step, half := b.widen(s, nearlyFull), s.mark
+	step, half := b.widen(s, fullWindow), s.mark
 	if len(s.rates) == comparedSamples {
-		step, half = max(s.suspect(), b.widen(s, fullWindow)), s.rates[comparedSamples-3]
+		step, half = max(s.suspect(), b.widen(s, wideWindow)), s.rates[comparedSamples-3]
 	}
 	settled := s.opening == 0 && len(s.lanes) == s.want && s.want < b.cfg.MaxStreams
 	if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {

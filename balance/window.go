@@ -3,8 +3,8 @@ package balance
 import "time"
 
 const (
-	fullWindow = 1 << 20               // bytes under way on one lane; its ends may have no room for more
-	nearlyFull = 2 << 20               // bytes: of 2.8 MB that a stream can have under way on Linux
+	wideWindow = 1 << 20               // bytes under way on one lane; its ends may have no room for more
+	fullWindow = 2 << 20               // bytes: they hardly can have; Linux lets a stream have 2.8 MB under way
 	nearbyRTT  = 20 * time.Millisecond // a shorter round trip is more of the machines than of the path
 )
 
