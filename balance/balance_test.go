@@ -640,19 +640,26 @@ func TestWiden(t *testing.T) {
 // TestWidenTries: the lane that is tried stays if both carry more together, and only then.
 func TestWidenTries(t *testing.T) {
 	for _, test := range []struct {
-		gain float64
-		want int
-	}{{1, 1}, {1.24, 2}} {
+		rate  float64 // bytes a millisecond
+		gain  float64
+		until time.Duration
+		want  int
+	}{
+		{15_000, 1, 4000 * ms, 1},
+		{15_000, 1.24, 4000 * ms, 2},
+		{25_000, 1, 4000 * ms, 1},
+		{25_000, 1.24, 3500 * ms, 2}, // then both are wide, and more are tried
+	} {
 		b := New(Config{Size: 1 << 36, SegmentSize: 64 << 10, MaxStreams: 4})
 		b.Join(1, 0, 100*ms, epoch)
 		b.Hardy(0)
 		lanes, joining := []Lane{1}, time.Time{}
-		for now := epoch; now.Before(epoch.Add(3500 * ms)); now = now.Add(ms) { // two lanes could do with a third from then on
+		for now := epoch; now.Before(epoch.Add(test.until)); now = now.Add(ms) {
 			if now.Equal(joining) {
 				lanes = append(lanes, 2)
 				b.Join(2, 0, 100*ms, now)
 			}
-			bytes := 25_000.0
+			bytes := test.rate
 			if len(lanes) > 1 {
 				bytes *= test.gain
 			}
@@ -669,7 +676,7 @@ func TestWidenTries(t *testing.T) {
 			}
 		}
 		if got := b.servers[0].want; got != test.want || len(lanes) != 2 {
-			t.Errorf("%g times the rate with %d lanes: %d stay, want %d of 2", test.gain, len(lanes), got, test.want)
+			t.Errorf("%g times the rate of %g with %d lanes: %d stay, want %d of 2", test.gain, test.rate, len(lanes), got, test.want)
 		}
 	}
 }

@@ -41,10 +41,11 @@ func (b *Balancer) seek(s *server) {
 // consider begins a trial if a new sample gives reason to. Full windows are reason before there are as
 // many samples as tell an unsteady rate.
 func (b *Balancer) consider(s *server) {
-	step, half := b.widen(s, fullWindow), s.mark
+	step, half, window := 1, s.mark, float64(fullWindow)
 	if len(s.rates) == comparedSamples {
-		step, half = max(s.suspect(), b.widen(s, wideWindow)), s.rates[comparedSamples-3]
+		step, half, window = s.suspect(), s.rates[comparedSamples-3], wideWindow
 	}
+	step = max(step, b.widen(s, window))
 	settled := s.opening == 0 && len(s.lanes) == s.want && s.want < b.cfg.MaxStreams
 	if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
 		// The later samples tell more of the present if it got worse.
