@@ -220,10 +220,18 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 	b.touch(l)
 }
 
+// Brief says that a lane, which has just joined, was made to get the start over sooner. If its server has as
+// many as it should have without it, it gets nothing but what it was asked for in the greeting, see Adopt,
+// and is closed then.
+func (b *Balancer) Brief(id Lane) {
+	if l := b.byID[id]; l != nil && l.server.active() > l.server.want {
+		l.brief, l.retiring = true, true
+	}
+}
+
 // Adopt hands over the request (id 0 as a rule) that the client made on lane
-// before it knew the size. What of it is still free now belongs to the lane;
-// if the rest is not worth having, Plan shortens the request. A lane that its server has beside as
-// many as it should have gets nothing but that, and is closed then: it was made to get the start over sooner.
+// with its greeting. What of it is still free now belongs to the lane;
+// if the rest is not worth having, Plan shortens the request.
 func (b *Balancer) Adopt(id Lane, req uint32, run Run, now time.Time) {
 	b.tick(now)
 	l := b.byID[id]
@@ -231,11 +239,7 @@ func (b *Balancer) Adopt(id Lane, req uint32, run Run, now time.Time) {
 		return
 	}
 	b.unreserve(l.server.no, run.First)
-	if !l.adopted && l.server.active() > l.server.want {
-		l.brief, l.retiring = true, true
-	}
 	r := newRequest(req, run)
-	l.adopted = true
 	l.nextID = max(l.nextID, req+1)
 	b.enqueue(l, r)
 	b.claim(l, r)

@@ -378,7 +378,7 @@ func TestReserve(t *testing.T) {
 	}
 
 	other := start(12)
-	other.Reserve(1, Run{}, epoch)
+	other.Forgo(1, 4, epoch)
 	other.Reserve(2, Run{8, 4}, epoch)
 	other.Reserve(1, Run{4, 4}, epoch.Add(answerTime))
 	deliver(other, now)
@@ -392,7 +392,7 @@ func TestReserve(t *testing.T) {
 	}
 
 	for name, end := range map[string]func(b *Balancer) time.Time{
-		"it failed":     func(b *Balancer) time.Time { b.Reserve(1, Run{}, now); return now },
+		"it failed":     func(b *Balancer) time.Time { b.Forgo(1, 4, now); return now },
 		"it took long":  func(b *Balancer) time.Time { return epoch.Add(reserveTime) },
 		"no other work": func(b *Balancer) time.Time { return now },
 	} {
@@ -409,6 +409,68 @@ func TestReserve(t *testing.T) {
 				t.Fatalf("%s: %d segments are left", name, b.undone)
 			}
 		}
+	}
+}
+
+// TestOffer: a server is offered a segment for the greeting of a later connection, which nobody else is asked
+// for meanwhile; not where others would be through sooner, nor where all is on its way, unless a server is silent.
+func TestOffer(t *testing.T) {
+	const seg = 16 << 10
+	start := func(segs int) (*Balancer, time.Time) { // servers of 3.3 MB/s and of 40 kB/s; the slow one is gone
+		b := New(Config{Size: int64(segs) * seg, SegmentSize: seg, Servers: 2})
+		now := epoch
+		for l, run := range []Run{{0, 220}, {220, 10}} {
+			b.Join(Lane(l), l, 10*ms, now)
+			b.Adopt(Lane(l), 0, run, now)
+		}
+		for i := range 215 {
+			now = now.Add(5 * ms)
+			b.Received(0, seg, now)
+			b.Verified(0, 0, i, now)
+			b.Received(1, 200, now)
+		}
+		b.Leave(1, now)
+		return b, now
+	}
+
+	b, now := start(4000)
+	seg1, ok := b.Offer(1, now)
+	if !ok || b.Reserved(1, seg1) != 1 || b.free.has(seg1) {
+		t.Errorf("no segment is kept for the slow server (%d, %v) with most of the file to come", seg1, ok)
+	}
+	if seg2, ok := b.Offer(1, now); !ok || seg2 == seg1 {
+		t.Errorf("segment %d is offered, and then %d (%v)", seg1, seg2, ok)
+	}
+	if b.Forgo(1, seg1, now); !b.free.has(seg1) {
+		t.Errorf("segment %d is not free though its server will not join", seg1)
+	}
+
+	b, now = start(240)
+	if seg, ok := b.Offer(1, now); ok {
+		t.Errorf("the slow server is offered segment %d near the end", seg)
+	}
+	if _, ok := b.Offer(0, now); !ok {
+		t.Error("the fast one is not")
+	}
+
+	b = New(Config{Size: 64 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 64}, epoch)
+	if seg, ok := b.Offer(0, epoch); ok {
+		t.Errorf("segment %d is offered, which is on its way", seg)
+	}
+	now = epoch.Add(2 * firstByteLimit)
+	b.Plan(now)
+	at, ok := b.Offer(0, now)
+	b.Join(2, 0, 10*ms, now)
+	b.Adopt(2, 0, Run{at, 1}, now)
+	b.Received(2, seg, now.Add(10*ms))
+	b.Verified(2, 0, at, now.Add(10*ms))
+	if orders := b.Plan(now.Add(10 * ms)); !ok || len(only(Ask, orders)) == 0 || len(only(Close, orders)) > 0 {
+		t.Errorf("want the lane that was made beside a silent one to be asked for more: %v, %+v", ok, orders)
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -466,7 +528,7 @@ func TestBeyondReach(t *testing.T) {
 	}
 }
 
-// TestBrief: a lane that was asked for something though its server has one gets no more than that, and
+// TestBrief: a lane for the start whose server has one gets no more than it was asked for then, and
 // is closed when it has brought it, or after some round trips. It shows in no sample. It stays if the other goes.
 func TestBrief(t *testing.T) {
 	const seg = 16 << 10
@@ -479,11 +541,13 @@ func TestBrief(t *testing.T) {
 			t.Fatalf("%d and %d segments are reserved, want 8 and 16", one, two)
 		}
 		b.Join(1, 0, rtt, epoch)
+		b.Brief(1)
 		b.Adopt(1, 0, Run{0, 8}, epoch)
 		if got := b.Reserved(0, 40); got != 16 {
 			t.Fatalf("%d segments are reserved for the second lane, want 16", got)
 		}
 		b.Join(2, 0, rtt, epoch)
+		b.Brief(2)
 		b.Adopt(2, 0, Run{40, 16}, epoch)
 		return b
 	}

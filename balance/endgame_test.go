@@ -241,6 +241,31 @@ func TestBackWithNothingToDo(t *testing.T) {
 	t.Error("lane 1 gets no work any more")
 }
 
+// TestUntilFirst: what a lane is asked for with the greeting comes at once, what it is asked for when it has
+// nothing to do a round trip later, and what it is asked for besides without a pause.
+func TestUntilFirst(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 400 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 600*ms, epoch)
+	b.Adopt(1, 0, Run{0, 1}, epoch)
+	check := func(when string, now time.Time, want float64) {
+		t.Helper()
+		b.tick(now)
+		if got := b.untilFirst(b.byID[1]); got != want {
+			t.Errorf("%s: %v s, want %v", when, got, want)
+		}
+	}
+	check("greeted", epoch, 0)
+	now := bring(b, 1, 0, 0, 1, 5*ms, epoch)
+	b.Plan(now)
+	check("asked when it has nothing to do", now, 0.6)
+	check("later", now.Add(400*ms), 0.2)
+	now = now.Add(500 * ms)
+	b.Received(1, 1000, now)
+	b.Reached(1, 1, seg+1000, now)
+	check("a byte has come", now, 0)
+}
+
 // TestRequestsThatWait: the pool may be in a thousand pieces, and a server takes 1024 requests.
 func TestRequestsThatWait(t *testing.T) {
 	const seg = 16 << 10

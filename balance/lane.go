@@ -38,8 +38,7 @@ type lane struct {
 	got      int64     // bytes received
 	aside    int64     // bytes that have come out of order,
 	asideAt  time.Time // as far as was known then
-	adopted  bool      // it was asked for something in the greeting
-	brief    bool      // it is for that alone, and retiring
+	brief    bool      // it is for what it was asked for in the greeting alone, and retiring
 }
 
 // retract takes back all that a lane holds.

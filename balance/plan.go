@@ -261,16 +261,21 @@ func (b *Balancer) fair(l *lane) int64 {
 func (b *Balancer) pick(l *lane, n int) Run {
 	at := l.cursor
 	if at < 0 || at >= b.segs || !b.free.has(at) {
-		gap := b.free.longest()
-		at = gap.First
-		if b.cursors[at] > 0 && gap.Count > 1 {
-			at += gap.Count / 2
-		}
+		at = b.gap()
 	}
 	r := Run{at, b.free.run(at, n)}
 	b.free.take(r.First, r.End())
 	b.setCursor(l, r.End())
 	return r
+}
+
+// gap is where to begin in the largest gap of the pool: in the middle, if a lane is working at its edge.
+func (b *Balancer) gap() int {
+	gap := b.free.longest()
+	if b.cursors[gap.First] > 0 {
+		return gap.First + gap.Count/2
+	}
+	return gap.First
 }
 
 // ask sends a request for a run that the caller has taken for the lane.

@@ -122,7 +122,7 @@ func (c *caller) segment(label string) int { return c.number(label, 0, len(c.fir
 // call makes one call.
 func (c *caller) call() {
 	b := c.b
-	switch c.number("call", 0, 13) {
+	switch c.number("call", 0, 14) {
 	case 0, 1:
 		c.join()
 	case 2:
@@ -146,6 +146,12 @@ func (c *caller) call() {
 		from := c.segment("from")
 		b.Reserve(c.number("server", 0, 5), Run{from, c.number("count", 0, len(c.first))}, c.now)
 	case 8:
+		if server := c.number("server", 0, 5); rapid.Bool().Draw(c.T, "offer") {
+			b.Offer(server, c.now)
+		} else {
+			b.Forgo(server, c.segment("first"), c.now)
+		}
+	case 9:
 		seg := c.segment("lacks")
 		if b.done.has(seg) {
 			c.first[seg] = 0

@@ -25,14 +25,9 @@ type reserve struct {
 // Reserve says that a server has been asked for a run in a greeting that it has not answered: the
 // run is kept for it, and it counts as one that will carry something. Others get of the run when
 // nothing else is left. There may be several for a server, one for each greeting, said one after the
-// other. Adopt, which claims the run, ends it; an empty run, for a server that will not join, ends all
-// of the server's, and so does the end of reserveTime.
+// other. Adopt, which claims the run, ends it, and so do Forgo and the end of reserveTime.
 func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	b.tick(now)
-	if run.Count == 0 {
-		b.dropReserves(func(r reserve) bool { return r.server == serverNo })
-		return
-	}
 	if run.First < 0 || run.End() > b.segs {
 		return
 	}
@@ -42,6 +37,37 @@ func (b *Balancer) Reserve(serverNo int, run Run, now time.Time) {
 	b.free.take(run.First, run.End())
 	b.reserves = append(b.reserves, reserve{serverNo, run, b.now})
 	b.survey.stale = true
+}
+
+// Offer picks a segment that a server can be asked for in the greeting of one more connection, and
+// reserves it; ok is false when there is none for it: all that is left is on its way, or would be
+// sooner by others.
+func (b *Balancer) Offer(serverNo int, now time.Time) (seg int, ok bool) {
+	b.tick(now)
+	b.look()
+	if b.free.count == 0 {
+		b.releaseSilent()
+	}
+	rate := b.survey.guess
+	if s := b.servers[serverNo]; s != nil {
+		rate = min(rate, s.promise())
+		for _, l := range s.lanes {
+			rate = min(rate, b.rate(l))
+		}
+	}
+	here := max(answerTime, b.answered).Seconds() + float64(b.cfg.SegmentSize)/rate
+	if b.free.count == 0 || b.room() < 1 || here*b.survey.sum > float64(b.left) {
+		return 0, false
+	}
+	seg = b.gap()
+	b.Reserve(serverNo, Run{seg, 1}, now)
+	return seg, true
+}
+
+// Forgo says that nothing will come of what was reserved for a server from segment first on.
+func (b *Balancer) Forgo(serverNo, first int, now time.Time) {
+	b.tick(now)
+	b.unreserve(serverNo, first)
 }
 
 // Reserved is how many segments are still reserved for a server of the run that begins at first.

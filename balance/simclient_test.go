@@ -15,6 +15,7 @@ type dialing struct {
 	no    int // of the dials on the link
 	lane  *simLane
 	share Run  // asked for in the greeting
+	first bool // it is one of those for the start
 	over  bool // it was welcomed or refused
 }
 
@@ -35,8 +36,8 @@ func (s *simulation) dialFirst(l *linkState) {
 func (s *simulation) dial(l *linkState, share Run) {
 	l.since = s.now
 	l.dials++
-	d := &dialing{sim: s, link: l, no: l.dials, share: share}
-	if share.Count > 0 {
+	d := &dialing{sim: s, link: l, no: l.dials, share: share, first: share.Count > 0}
+	if d.first {
 		l.greetings = append(l.greetings, d)
 	}
 	if d.reaches() {
@@ -56,6 +57,9 @@ func (d *dialing) greet() {
 		return
 	}
 	s := d.sim
+	if seg, ok := s.offer(d); ok {
+		d.share = Run{seg, 1}
+	}
 	d.lane = s.newLane(d.link)
 	s.after(d.link.rtt()/2, d.answer)
 }
@@ -89,6 +93,9 @@ func (d *dialing) welcomed() {
 	ln.joined, d.over = true, true
 	s.b.Join(ln.id, l.no, time.Duration(l.rtt()*1e9), s.time())
 	s.reserve()
+	if d.first {
+		s.b.Brief(ln.id)
+	}
 	if d.share.Count > 0 {
 		s.b.Adopt(ln.id, 0, d.share, s.time())
 	}
@@ -98,8 +105,18 @@ func (d *dialing) welcomed() {
 
 func (d *dialing) refused() {
 	d.over = true
-	d.sim.b.Reserve(d.link.no, Run{}, d.sim.time())
+	if d.share.Count > 0 {
+		d.sim.b.Forgo(d.link.no, d.share.First, d.sim.time())
+	}
 	d.retry()
+}
+
+// offer is a segment for a greeting that has no share, once the manifest is there.
+func (s *simulation) offer(d *dialing) (seg int, ok bool) {
+	if d.share.Count > 0 || !s.answered || s.sc.greedy || s.sc.noFirst {
+		return 0, false
+	}
+	return s.b.Offer(d.link.no, s.time())
 }
 
 // retry dials again, after a pause.

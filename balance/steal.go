@@ -197,10 +197,10 @@ func (b *Balancer) end(l *lane, n int64, rate float64) float64 {
 	return max(float64(n)/rate, b.overdue(l)) + b.untilFirst(l)
 }
 
-// untilFirst is in how many seconds the first byte may be expected of a lane that has brought
-// none, else 0. What is asked for in the greeting comes with it.
+// untilFirst is in how many seconds the first byte may be expected of what a lane was asked for when it had
+// nothing to do. What is asked for in the greeting comes with it.
 func (b *Balancer) untilFirst(l *lane) float64 {
-	if l.got > 0 || l.adopted {
+	if len(l.reqs) > 0 && (l.reqs[0].id == 0 || l.reqs[0].came > 0) {
 		return 0
 	}
 	return max(l.busy.Add(l.rtt).Sub(b.now).Seconds(), 0)

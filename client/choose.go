@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"braid/balance"
 	"braid/segment"
 )
 
@@ -123,9 +122,7 @@ func (d *download) turnAway() {
 func (d *download) turnAwayFrom(c *conn) {
 	s := c.server
 	s.state, s.useful = otherFile, false
-	if b := d.content.balancer; b != nil {
-		b.Reserve(s.index, balance.Run{}, time.Now()) // nothing will come of it
-	}
+	d.forgo(s, c.share)
 	d.tellOther(c)
 	d.drop(c)
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"braid/balance"
 	"braid/wire"
 )
 
@@ -22,12 +21,15 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 		d.seekAgain(ctx, e.server)
 		return
 	case e.err != nil:
+		if e.why == toSeek || e.why == toStart {
+			d.forgo(e.server, d.shareOf(e.server, e.why))
+		}
 		d.attemptFailed(ctx, e.server, e.why, e.err)
 		return
 	}
 	e.server.reached = true
 	first := d.firstShare(e.server, e.why)
-	if e.why == toStart && first.parts == 0 {
+	if e.why == toStart && first.max == 0 {
 		hangUp(e.nc)
 		d.attemptFailed(ctx, e.server, e.why, nil)
 		return
@@ -59,10 +61,10 @@ func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) er
 	d.wantPartial(c)
 	d.ballot.vote(s.index, c.key(), now)
 	if d.usable(c) {
-		if s.hellos++; s.hellos <= helloLimit {
-			d.answered = now
-		}
 		if len(s.conns) == 1 {
+			if s.hellos++; s.answers() {
+				d.answered = now
+			}
 			d.greetAgain(s)
 		}
 	}
@@ -117,6 +119,7 @@ func (d *download) onEnded(ctx context.Context, e ended, now time.Time) error {
 	c, s := e.c, e.c.server
 	delete(d.lanes, c.lane)
 	if c.welcome == nil {
+		d.forgo(s, c.share)
 		if c.closed {
 			s.dialing--
 			d.seekAgain(ctx, s)
@@ -152,13 +155,8 @@ func (d *download) attemptFailed(ctx context.Context, s *server, why purpose, er
 		d.seekAgain(ctx, s)
 		return
 	}
-	if d.content != nil && d.content.balancer != nil {
-		switch why {
-		case toSeek:
-			d.content.balancer.Reserve(s.index, balance.Run{}, time.Now()) // nothing will come of it
-		case toAdd:
-			d.content.balancer.NotOpened(s.index, time.Now())
-		}
+	if why == toAdd && d.content != nil && d.content.balancer != nil {
+		d.content.balancer.NotOpened(s.index, time.Now())
 	}
 	if len(s.conns) > 0 {
 		return

@@ -1,12 +1,15 @@
 package client_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"braid/segment"
 	"braid/wire"
 )
 
@@ -299,6 +302,61 @@ func TestFarServerBringsItsShare(t *testing.T) {
 			t.Errorf("took %v, the limit is %.2f s; server 2 brought %d bytes", r.took, limit, r.from(2))
 		}
 	})
+}
+
+// TestAsksWithEachGreeting has a server's connection cut again and again, and fall silent: what is made in its
+// place is asked for a segment that is missing with the greeting.
+func TestAsksWithEachGreeting(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := content(size, 1)
+		l := segment.LayoutOf(size)
+		var heard []*overheard
+		h := w.script(1, 400*kB, 20*time.Millisecond, func(c net.Conn) {
+			o := &overheard{Conn: c}
+			w.net.mu.Lock()
+			heard = append(heard, o)
+			w.net.mu.Unlock()
+			actor{data: data, name: "f.bin"}.talk(o)
+		})
+		w.at(2*time.Second, h.reset)
+		w.at(4*time.Second, h.reset)
+		w.at(6*time.Second, h.stall)
+		w.at(7*time.Second, func() { h.heal(time.Hour) })
+		w.download(1).complete("f.bin", data)
+		synctest.Wait()
+		later := 0
+		for _, o := range heard {
+			if hello := o.hello(); int(hello.Parts) == l.Count() && int64(hello.Max) == l.SegmentSize {
+				later++
+			}
+		}
+		if later < 3 {
+			t.Errorf("%d connections were asked for a segment with the greeting, want those after two cuts and a silence", later)
+		}
+	})
+}
+
+// overheard is a connection of a server that keeps what it reads.
+type overheard struct {
+	net.Conn
+	read bytes.Buffer
+}
+
+func (c *overheard) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read.Write(p[:n])
+	return n, err
+}
+
+// hello is what the client said first.
+func (c *overheard) hello() wire.Hello {
+	r := wire.NewReader(&c.read, wire.Client)
+	if err := r.Preface(); err != nil {
+		return wire.Hello{}
+	}
+	m, _ := r.Next()
+	hello, _ := m.(wire.Hello)
+	return hello
 }
 
 // TestLostBesideAProbe has a server that says nothing more cut its first connection, while another one was made

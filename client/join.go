@@ -75,6 +75,9 @@ func (d *download) enter(c *conn, now time.Time) {
 	if c.welcome.Hardy {
 		b.Hardy(c.server.index)
 	}
+	if c.why == toSeek || c.why == toStart { // one of two, if there is another
+		b.Brief(c.lane)
+	}
 	if c.share.parts > 0 {
 		b.Adopt(c.lane, 0, balance.Run(c.share.run(d.content.layout)), now)
 	}

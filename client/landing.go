@@ -36,14 +36,15 @@ func (d *download) onReceived(c *conn, n int, now time.Time) {
 	d.arrived += int64(n)
 	c.server.arrived += int64(n)
 	c.got += int64(n)
-	c.server.pause = 0 // it is of use: not so a server that only says hello
 	if d.lacksManifest() {
 		d.seekManifest(now)
 	}
 	if !c.joined {
 		return
 	}
-	d.answered, c.server.hellos = now, 0
+	if c.server.answers() {
+		d.answered = now
+	}
 	d.content.balancer.Received(c.lane, n, now)
 	if c.server.state == stalled {
 		d.greetAgain(c.server)
@@ -54,6 +55,9 @@ func (d *download) onLanded(e landed, now time.Time) error {
 	c := e.c
 	if !d.ours(c) {
 		return nil // of a content that was given up
+	}
+	if e.run.Count > 0 {
+		c.server.hellos, c.server.pause = 0, 0
 	}
 	b := d.content.balancer
 	first := segment.Run{First: e.run.First} // of run, what has not come before

@@ -24,8 +24,8 @@ const (
 // corruptLimit is how often a server may send corrupt data before it is out.
 const corruptLimit = 3
 
-// helloLimit is how often a server that only says hello, and sends nothing of
-// the file, counts as one that answers.
+// helloLimit is how often a server that says hello, and goes before a segment has come,
+// counts as one that answers.
 const helloLimit = 5
 
 // state is what a server is doing, in a word for people and for JSON.
@@ -56,7 +56,7 @@ type server struct {
 	pause    time.Duration // before the next attempt
 	tried    bool          // an attempt has ended, or it has answered
 	useful   bool          // it has the content, or had it when it was there last
-	hellos   int           // since it last sent something of the content
+	hellos   int           // with which it came (again) since it last sent a segment
 	told     string        // the last trouble that was told, so that it is told once
 	telling  *rate.Limiter // of trouble
 	untold   bool          // the last trouble was one too many to be told
@@ -73,6 +73,9 @@ func (s *server) number() int { return s.index + 1 }
 
 // out reports whether it has lied too often to be asked again in this run.
 func (s *server) out() bool { return s.corrupts >= corruptLimit }
+
+// answers reports whether it is there, and not only ever there again.
+func (s *server) answers() bool { return s.hellos <= helloLimit }
 
 // conns goes through the connections that have been welcomed, server by server.
 func (d *download) conns() iter.Seq[*conn] {

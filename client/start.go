@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"time"
+
+	"braid/wire"
 )
 
 // The first request: enough for the round trips until more can be asked, and all first requests
@@ -43,22 +45,41 @@ func (d *download) dialBeside(ctx context.Context, since time.Duration) {
 	}
 }
 
-// firstShare is what a connection asks for before it knows the size. A server
-// that was there before gets none: what is missing then is the manifest, which
-// would wait behind it. Nor does one whose share others have been given meanwhile.
+// firstShare is what a connection asks for with its greeting. While the size is not known, that is
+// the server's share, or what others have not been given of it; for the start there is nothing else.
 func (d *download) firstShare(s *server, why purpose) share {
-	if d.partial || why != toStart && (why != toSeek || s.useful) {
+	if why == toStart || why == toSeek && !s.useful && !d.partial {
+		first := d.shareOf(s, why)
+		if c := d.content; c != nil && c.balancer != nil {
+			left := c.balancer.Reserved(s.index, first.run(c.layout).First)
+			first.max = min(first.max, int64(left)*c.layout.SegmentSize)
+		}
+		if first.max > 0 || why == toStart {
+			return first
+		}
+	}
+	return d.oneSegment(s)
+}
+
+// oneSegment is a segment for a connection that is made later, so that something comes with the answer to its
+// greeting. There is none before the part file is there: the manifest, which is missing, would wait behind it.
+func (d *download) oneSegment(s *server) share {
+	c := d.content
+	if c == nil || c.store == nil || c.layout.Count() > wire.MaxParts {
 		return share{}
 	}
-	first := d.shareOf(s, why)
-	if c := d.content; c != nil && c.balancer != nil {
-		left := c.balancer.Reserved(s.index, first.run(c.layout).First)
-		first.max = min(first.max, int64(left)*c.layout.SegmentSize)
-	}
-	if first.max == 0 {
+	seg, ok := c.balancer.Offer(s.index, time.Now())
+	if !ok {
 		return share{}
 	}
-	return first
+	return share{part: seg, parts: c.layout.Count(), max: c.layout.SegmentSize}
+}
+
+// forgo leaves to others what a server was to be asked for first, or was asked for in vain.
+func (d *download) forgo(s *server, first share) {
+	if c := d.content; first.parts > 0 && c != nil && c.balancer != nil {
+		c.balancer.Forgo(s.index, first.run(c.layout).First, time.Now())
+	}
 }
 
 // shareOf is the share of a server that says hello for the first time: the second half of its part of the

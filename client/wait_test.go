@@ -284,6 +284,9 @@ func TestOnlyWelcomes(t *testing.T) {
 		"and pongs": func(c net.Conn) {
 			mute.talk(&withoutData{Conn: c})
 		},
+		"and closes within a segment": func(c net.Conn) {
+			actor{data: data, name: "f.bin"}.talk(&cutShort{Conn: c, left: 10 << 10})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -312,6 +315,20 @@ func (c *firstOnly) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return 0, net.ErrClosed
+}
+
+// cutShort lets so many bytes through, and then closes.
+type cutShort struct {
+	net.Conn
+	left int
+}
+
+func (c *cutShort) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p[:min(len(p), c.left)])
+	if c.left -= n; err == nil && n < len(p) {
+		err = net.ErrClosed
+	}
+	return n, err
 }
 
 // withoutData lets everything through but DATA.

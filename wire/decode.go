@@ -118,7 +118,7 @@ func decodeHello(b []byte) (Message, error) {
 	switch {
 	case m.Parts == 0 && (m.Part != 0 || m.Max != 0):
 		return nil, broken("HELLO names part %d and %d bytes of nothing", m.Part, m.Max)
-	case m.Parts > maxParts || m.Parts > 0 && m.Part >= m.Parts:
+	case m.Parts > MaxParts || m.Parts > 0 && m.Part >= m.Parts:
 		return nil, broken("HELLO asks for part %d of %d", m.Part, m.Parts)
 	}
 	return m, nil

@@ -29,10 +29,10 @@ const (
 	MaxManifest    = 128 << 10 // bytes of values in one MANIFEST message
 	InlineManifest = 4096      // bytes: a manifest up to this size follows WELCOME unasked
 	MaxWaiting     = 1024      // requests waiting on one connection
+	MaxParts       = 65535     // that HELLO can take a file for
 
-	maxName        = 4096 // bytes
-	maxText        = 512  // bytes
-	maxParts       = 65535
+	maxName        = 4096    // bytes
+	maxText        = 512     // bytes
 	maxOffset      = 1 << 44 // bytes: no file is larger (section 1)
 	maxSegments    = maxOffset / (4 << 20)
 	maxManifestEnd = maxSegments * valueLen // bytes: no manifest is longer

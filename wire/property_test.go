@@ -24,7 +24,7 @@ func drawToken(t *rapid.T) [8]byte {
 }
 
 func drawHello(t *rapid.T) Hello {
-	parts := rapid.Uint32Range(0, maxParts).Draw(t, "parts")
+	parts := rapid.Uint32Range(0, MaxParts).Draw(t, "parts")
 	if parts == 0 {
 		return Hello{}
 	}
