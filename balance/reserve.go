@@ -55,8 +55,8 @@ func (b *Balancer) Offer(serverNo int, now time.Time) (seg int, ok bool) {
 			rate = min(rate, b.rate(l))
 		}
 	}
-	here := max(answerTime, b.answered).Seconds() + float64(b.cfg.SegmentSize)/rate
-	if b.free.count == 0 || b.room() < 1 || here*b.survey.sum > float64(b.left) {
+	takes := max(answerTime, b.answered).Seconds() + float64(b.cfg.SegmentSize)/rate
+	if b.free.count == 0 || b.room() < 1 || takes*b.survey.sum > float64(b.left) {
 		return 0, false
 	}
 	seg = b.gap()

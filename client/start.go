@@ -45,8 +45,9 @@ func (d *download) dialBeside(ctx context.Context, since time.Duration) {
 	}
 }
 
-// firstShare is what a connection asks for with its greeting. While the size is not known, that is
-// the server's share, or what others have not been given of it; for the start there is nothing else.
+// firstShare is what a connection asks for with its greeting: of a server that has not answered yet its share,
+// or what others have not been given of that, and later a segment that is missing. One for the start is for
+// the share alone: max is 0 where there is none.
 func (d *download) firstShare(s *server, why purpose) share {
 	if why == toStart || why == toSeek && !s.useful && !d.partial {
 		first := d.shareOf(s, why)
