@@ -238,7 +238,7 @@ func (b *Balancer) Adopt(id Lane, req uint32, run Run, now time.Time) {
 	if l == nil || run.Count <= 0 || run.First < 0 || run.End() > b.segs {
 		return
 	}
-	b.unreserve(l.server.no, run.First)
+	b.Forgo(l.server.no, run.First, now) // claim takes it from the pool
 	r := newRequest(req, run)
 	l.nextID = max(l.nextID, req+1)
 	b.enqueue(l, r)

@@ -48,14 +48,7 @@ func (b *Balancer) Offer(serverNo int, now time.Time) (seg int, ok bool) {
 	if b.free.count == 0 {
 		b.releaseSilent()
 	}
-	rate := b.survey.guess
-	if s := b.servers[serverNo]; s != nil {
-		rate = min(rate, s.promise())
-		for _, l := range s.lanes {
-			rate = min(rate, b.rate(l))
-		}
-	}
-	takes := max(answerTime, b.answered).Seconds() + float64(b.cfg.SegmentSize)/rate
+	takes := max(answerTime, b.answered).Seconds() + float64(b.cfg.SegmentSize)/b.newcomer(serverNo)
 	if b.free.count == 0 || b.room() < 1 || takes*b.survey.sum > float64(b.left) {
 		return 0, false
 	}
@@ -64,10 +57,22 @@ func (b *Balancer) Offer(serverNo int, now time.Time) (seg int, ok bool) {
 	return seg, true
 }
 
-// Forgo says that nothing will come of what was reserved for a server from segment first on.
+// newcomer is what one more lane of a server is believed to carry, in bytes/s: no more than any that it has.
+func (b *Balancer) newcomer(serverNo int) float64 {
+	rate := b.survey.guess
+	if s := b.servers[serverNo]; s != nil {
+		rate = min(rate, s.promise())
+		for _, l := range s.lanes {
+			rate = min(rate, b.rate(l))
+		}
+	}
+	return rate
+}
+
+// Forgo puts what is reserved for a server from segment first on into the pool, as nothing will come of it.
 func (b *Balancer) Forgo(serverNo, first int, now time.Time) {
 	b.tick(now)
-	b.unreserve(serverNo, first)
+	b.dropReserves(func(r reserve) bool { return r.server == serverNo && r.run.First == first })
 }
 
 // Reserved is how many segments are still reserved for a server of the run that begins at first.
@@ -103,11 +108,6 @@ func (b *Balancer) noteAnswer(serverNo int) {
 			b.answered = max(b.answered, b.now.Sub(r.since))
 		}
 	}
-}
-
-// unreserve puts the run that begins at first and is reserved for a server into the pool.
-func (b *Balancer) unreserve(serverNo, first int) {
-	b.dropReserves(func(r reserve) bool { return r.server == serverNo && r.run.First == first })
 }
 
 // expireReserves gives up waiting for servers.

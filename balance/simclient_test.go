@@ -57,8 +57,8 @@ func (d *dialing) greet() {
 		return
 	}
 	s := d.sim
-	if seg, ok := s.offer(d); ok {
-		d.share = Run{seg, 1}
+	if d.share.Count == 0 && s.answered && !s.sc.greedy && !s.sc.noFirst {
+		d.offer()
 	}
 	d.lane = s.newLane(d.link)
 	s.after(d.link.rtt()/2, d.answer)
@@ -111,12 +111,11 @@ func (d *dialing) refused() {
 	d.retry()
 }
 
-// offer is a segment for a greeting that has no share, once the manifest is there.
-func (s *simulation) offer(d *dialing) (seg int, ok bool) {
-	if d.share.Count > 0 || !s.answered || s.sc.greedy || s.sc.noFirst {
-		return 0, false
+// offer has a segment asked for in a greeting that has no share, if there is one.
+func (d *dialing) offer() {
+	if seg, ok := d.sim.b.Offer(d.link.no, d.sim.time()); ok {
+		d.share = Run{seg, 1}
 	}
-	return s.b.Offer(d.link.no, s.time())
 }
 
 // retry dials again, after a pause.

@@ -21,7 +21,7 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 		d.seekAgain(ctx, e.server)
 		return
 	case e.err != nil:
-		if e.why == toSeek || e.why == toStart {
+		if e.why.begins() {
 			d.forgo(e.server, d.shareOf(e.server, e.why))
 		}
 		d.attemptFailed(ctx, e.server, e.why, e.err)

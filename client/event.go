@@ -105,3 +105,6 @@ const (
 	toAdd                  // another stream may help
 	toStart                // two are as wide as the path sooner, see start.go
 )
+
+// begins reports whether a connection for this purpose may be one of the two that a server begins with.
+func (p purpose) begins() bool { return p == toSeek || p == toStart }

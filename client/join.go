@@ -75,7 +75,7 @@ func (d *download) enter(c *conn, now time.Time) {
 	if c.welcome.Hardy {
 		b.Hardy(c.server.index)
 	}
-	if c.why == toSeek || c.why == toStart { // one of two, if there is another
+	if c.why.begins() { // one is enough, if the other is there already
 		b.Brief(c.lane)
 	}
 	if c.share.parts > 0 {
