@@ -222,7 +222,7 @@ func (b *Balancer) Join(id Lane, serverNo int, rtt time.Duration, now time.Time)
 
 // Brief says that a lane, which has just joined, was made to get the start over sooner. If its server has as
 // many as it should have without it, it gets nothing but what it was asked for in the greeting, see Adopt,
-// and is closed then.
+// and is closed then; but on a long path, or where packets are lost meanwhile, it may stay (pair.go).
 func (b *Balancer) Brief(id Lane) {
 	if l := b.byID[id]; l != nil && l.server.active() > l.server.want {
 		l.brief, l.retiring = true, true

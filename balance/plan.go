@@ -123,7 +123,7 @@ func (l *lane) arrived(n int, now time.Time) {
 //     others hold is cancelled on it (claim).
 //   - A segment that verifies lets all other holders off (finish).
 //   - Lanes that are too many are drained and closed; more are opened only while
-//     they help (streams.go, trial.go, window.go).
+//     they help (streams.go, pair.go, trial.go, window.go).
 //   - Nothing here may take time in proportion to the number of segments, and
 //     only what happens every few milliseconds may look at all lanes.
 
@@ -238,6 +238,9 @@ func (b *Balancer) goal(l *lane) float64 {
 	g := l.meter.high() * max(4*l.rtt, queueAhead).Seconds()
 	if b.grows(l) {
 		g = max(2*g, firstWork)
+	}
+	if l == l.server.second {
+		g = min(g, pairWindow)
 	}
 	return max(g, 1)
 }

@@ -13,6 +13,7 @@ type server struct {
 	hardy   bool // loss does not hold its lanes back
 	lanes   []*lane
 	want    int       // lanes that it should have
+	second  *lane     // of a pair, while its window is bounded (pair.go)
 	opening int       // of these, under way
 	once    float64   // bytes/s, of the latest lane that is gone; 0: unknown
 	retryAt time.Time // no lane that is missing is opened before
@@ -62,6 +63,7 @@ func (s *server) left(l *lane, now time.Time) {
 	if i := slices.Index(s.lanes, l); i >= 0 {
 		s.lanes = slices.Delete(s.lanes, i, i+1)
 	}
+	s.second = nil // what is left of a pair does all that it can
 	if s.active() == 0 {
 		for _, l := range s.lanes {
 			l.retiring, l.brief = false, false // it is not too many any more

@@ -21,6 +21,7 @@ func (b *Balancer) streams() {
 	}
 	b.tend, b.untended = b.now.Add(2*b.interval()), false
 	for _, s := range b.serverList {
+		b.pair(s)
 		b.drain(s)
 		b.thin(s)
 		if s.opening > 0 && !b.now.Before(s.retryAt) {

@@ -103,7 +103,7 @@ func (s *server) stop(now time.Time) {
 func (b *Balancer) try(s *server, was float64, from reading, n int) {
 	s.trial, s.was, s.before = true, was, s.active()
 	s.from, s.upTo = from, reading{}
-	s.want = min(n, b.cfg.MaxStreams)
+	s.want, s.second = min(n, b.cfg.MaxStreams), nil
 	s.unsettle()
 	b.open(s, s.want-s.before)
 }
