@@ -8,6 +8,7 @@ import (
 const (
 	farTrip    = 100 * time.Millisecond // round trip from which a server keeps the lane that was made for its start,
 	pairTrips  = 16                     // if there is work for as many of them
+	pairShare  = 16 << 20               // bytes for each server,
 	pairWindow = 1 << 20                // bytes that the second lane may owe while one may be enough
 	lostBytes  = 64 << 10               // out of order: a packet before them was lost
 )
@@ -22,7 +23,7 @@ func (b *Balancer) pair(s *server) {
 		return
 	}
 	lost := slices.ContainsFunc(s.lanes, func(l *lane) bool { return b.outOfOrder(l) >= lostBytes })
-	if l != nil && b.worthTwo(l, lost) {
+	if l != nil && b.worthKeeping(l, lost) {
 		l.brief, l.retiring = false, false
 		s.want++
 		s.second = l
@@ -43,13 +44,17 @@ func (s *server) starting() *lane {
 	return s.lanes[i]
 }
 
-// worthTwo reports whether the server of a lane for the start should keep it.
-func (b *Balancer) worthTwo(l *lane, lost bool) bool {
+// worthKeeping reports whether the server of a lane for the start should keep it.
+func (b *Balancer) worthKeeping(l *lane, lost bool) bool {
 	if b.cfg.MaxStreams <= l.server.want || b.cfg.Crowded() {
 		return false
 	}
+	if lost {
+		return l.rtt >= nearbyRTT
+	}
+	servers := int64(max(len(b.servers), b.cfg.Servers))
 	left := b.timeLeft() // 0: unknown
-	return lost && l.rtt >= nearbyRTT || l.rtt >= farTrip && (left == 0 || left >= pairTrips*l.rtt)
+	return l.rtt >= farTrip && b.left >= pairShare*servers && (left == 0 || left >= pairTrips*l.rtt)
 }
 
 // full reports whether a lane has as many bytes under way as it can.

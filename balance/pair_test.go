@@ -19,7 +19,7 @@ func startOf(segments int64, rtt time.Duration, most int, aside *int64) *Balance
 	return b
 }
 
-// TestPair: a server keeps the lane for its start if it is far, or loses packets, and there is work for long.
+// TestPair: a server keeps the lane for its start if it is far and there is much to do, or if it loses packets.
 func TestPair(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -29,18 +29,20 @@ func TestPair(t *testing.T) {
 		aside    int64
 		want     int
 	}{
-		{"far", 200, 120 * ms, 16, 0, 2},
+		{"far", 10_000, 120 * ms, 16, 0, 2},
 		{"not so far", 10_000, 60 * ms, 16, 0, 1},
 		{"not so far, a packet lost", 10_000, 60 * ms, 16, 200 << 10, 2},
 		{"near, a packet lost", 10_000, 5 * ms, 16, 200 << 10, 1},
 		{"far, one lane allowed", 10_000, 120 * ms, 1, 0, 1},
-		{"far, soon over", 100, 120 * ms, 16, 0, 1},
+		{"far, little to do", 200, 120 * ms, 16, 0, 1},
+		{"far, soon over", 300, 120 * ms, 16, 0, 1},
+		{"far, little to do, a packet lost", 200, 120 * ms, 16, 200 << 10, 2},
 	} {
 		aside := tt.aside
 		b := startOf(tt.segments, tt.rtt, tt.most, &aside)
-		// 4 MB/s on the first lane, so that the time left is known.
+		// 15 MB/s on the first lane, so that the time left is known.
 		for at := tt.rtt; at <= tt.rtt+40*ms; at += 10 * ms {
-			b.Received(1, 40_000, epoch.Add(at))
+			b.Received(1, 150_000, epoch.Add(at))
 		}
 		b.Plan(epoch.Add(tt.rtt + 40*ms))
 		if got := b.servers[0].active(); got != tt.want {
