@@ -8,9 +8,10 @@ import (
 const (
 	farTrip    = 100 * time.Millisecond // round trip from which a server keeps the lane that was made for its start,
 	pairTrips  = 16                     // if there is work for as many of them
-	pairShare  = 16 << 20               // bytes for each server,
-	pairWindow = 1 << 20                // bytes that the second lane may owe while one may be enough
+	pairShare  = 16 << 20               // and for so many bytes from each server;
+	lossShare  = 4 << 20                // for fewer, and from nearbyRTT on, where packets are lost
 	lostBytes  = 64 << 10               // out of order: a packet before them was lost
+	pairWindow = 1 << 20                // bytes that the second lane may owe while one may be enough
 )
 
 // pair has a server keep the lane that was made for its start. Where the path is long, or loses packets, a
@@ -46,15 +47,15 @@ func (s *server) starting() *lane {
 
 // worthKeeping reports whether the server of a lane for the start should keep it.
 func (b *Balancer) worthKeeping(l *lane, lost bool) bool {
-	if b.cfg.MaxStreams <= l.server.want || b.cfg.Crowded() {
+	share := b.left / int64(max(len(b.servers), b.cfg.Servers))
+	switch {
+	case b.cfg.MaxStreams <= l.server.want || b.cfg.Crowded():
 		return false
+	case lost:
+		return l.rtt >= nearbyRTT && share >= lossShare
 	}
-	if lost {
-		return l.rtt >= nearbyRTT
-	}
-	servers := int64(max(len(b.servers), b.cfg.Servers))
 	left := b.timeLeft() // 0: unknown
-	return l.rtt >= farTrip && b.left >= pairShare*servers && (left == 0 || left >= pairTrips*l.rtt)
+	return l.rtt >= farTrip && share >= pairShare && (left == 0 || left >= pairTrips*l.rtt)
 }
 
 // full reports whether a lane has as many bytes under way as it can.

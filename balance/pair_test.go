@@ -37,6 +37,7 @@ func TestPair(t *testing.T) {
 		{"far, little to do", 200, 120 * ms, 16, 0, 1},
 		{"far, soon over", 300, 120 * ms, 16, 0, 1},
 		{"far, little to do, a packet lost", 200, 120 * ms, 16, 200 << 10, 2},
+		{"far, hardly anything to do, a packet lost", 60, 120 * ms, 16, 200 << 10, 1},
 	} {
 		aside := tt.aside
 		b := startOf(tt.segments, tt.rtt, tt.most, &aside)
