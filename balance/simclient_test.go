@@ -276,6 +276,8 @@ func (s *simulation) obey(o Order) {
 			s.fail("bad order %+v", o)
 			return
 		}
+		l := ln.link
+		l.most = max(l.most, s.b.servers[l.no].active()) // a lane for the start may have been kept
 		s.toServer(ln, func() { s.request(ln, o) })
 	case Shorten:
 		s.toServer(ln, func() { ln.cancel(o) })
