@@ -36,9 +36,9 @@ func (b *Balancer) pair(s *server) {
 	}
 }
 
-// starting is the lane that was made for the start, while it may be paired.
+// starting is the lane that was made for the start, while it may be paired; on a short path it never is.
 func (s *server) starting() *lane {
-	i := slices.IndexFunc(s.lanes, func(l *lane) bool { return l.brief && l.retired.IsZero() })
+	i := slices.IndexFunc(s.lanes, func(l *lane) bool { return l.brief && l.retired.IsZero() && l.rtt >= nearbyRTT })
 	if i < 0 {
 		return nil
 	}
@@ -47,12 +47,12 @@ func (s *server) starting() *lane {
 
 // worthKeeping reports whether the server of a lane for the start should keep it.
 func (b *Balancer) worthKeeping(l *lane, lost bool) bool {
-	share := b.left / int64(max(len(b.servers), b.cfg.Servers))
+	share := b.left / b.serverCount()
 	switch {
 	case b.cfg.MaxStreams <= l.server.want || b.cfg.Crowded():
 		return false
 	case lost:
-		return l.rtt >= nearbyRTT && share >= lossShare
+		return share >= lossShare
 	}
 	left := b.timeLeft() // 0: unknown
 	return l.rtt >= farTrip && share >= pairShare && (left == 0 || left >= pairTrips*l.rtt)

@@ -39,6 +39,9 @@ type server struct {
 	rest   time.Time // no trial before
 }
 
+// serverCount is how many servers there are, those that have not answered yet included.
+func (b *Balancer) serverCount() int64 { return int64(max(len(b.servers), b.cfg.Servers)) }
+
 func (s *server) joined(l *lane) {
 	s.lanes = append(s.lanes, l)
 	if s.opening > 0 {

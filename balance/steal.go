@@ -290,7 +290,7 @@ func (b *Balancer) worthTwice(v *victim, t *lane, done float64, waste, spare int
 // budget is how many bytes may come twice in all: a fiftieth of the file or, where that is more, a
 // segment for each server.
 func (b *Balancer) budget() int64 {
-	return max(b.cfg.Size/50, b.cfg.SegmentSize*int64(max(len(b.servers), b.cfg.Servers)))
+	return max(b.cfg.Size/50, b.cfg.SegmentSize*b.serverCount())
 }
 
 // spare is what is left of the budget, less what of segments that two lanes hold may come twice, and what
