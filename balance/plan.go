@@ -9,6 +9,7 @@ import (
 const (
 	queueAhead   = 500 * time.Millisecond // work queued at a lane, at least
 	firstWork    = 1 << 20                // bytes for a lane whose rate is unknown
+	evidence     = 8                      // times what a lane has brought that it may be owed, beyond firstWork
 	leastAskPart = 32                     // a lane is asked for no less than one in so many parts of what it owes
 	leastRate    = 64 << 10               // bytes/s that a lane is taken for before anything is known
 
@@ -106,6 +107,8 @@ func (l *lane) arrived(n int, now time.Time) {
 //     round trips, as a full queue and then a lost packet hold things up for two more,
 //     and in half a second at least; twice that while its rate
 //     still grows, so that slow start does not run dry (goal).
+//   - But no more than several times what it has brought: the first rates of a
+//     fast path tell little (goal).
 //   - A lane whose rate is unknown gets little: a slow server needs long for
 //     it, and part of it is beyond the reach of a cancel (goal).
 //   - All together get no more than the caller can hold until it has the manifest (room).
@@ -239,6 +242,7 @@ func (b *Balancer) goal(l *lane) float64 {
 	if b.grows(l) {
 		g = max(2*g, firstWork)
 	}
+	g = min(g, max(firstWork, evidence*float64(l.got)))
 	if l == l.server.second {
 		g = min(g, pairWindow)
 	}
