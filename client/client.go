@@ -39,7 +39,7 @@ func Run(ctx context.Context, cfg Config, env Env) error {
 
 func (d *download) run(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
-	d.keepers.start(running, &d.tasks)
+	d.keepers.start(&d.tasks)
 	err := d.loop(running)
 	cancel()
 	d.windUp()
@@ -124,6 +124,8 @@ func newDownload(cfg Config, env Env, screen *report.Screen) (*download, error) 
 func (d *download) windUp() {
 	ended := make(chan struct{})
 	go func() {
+		d.reading.Wait()
+		d.keepers.end()
 		d.tasks.Wait()
 		close(ended)
 	}()

@@ -120,6 +120,8 @@ func newConn(lane balance.Lane, s *server, nc net.Conn, first share, limiter *ra
 // run speaks with the server until the connection ends, one way or another,
 // and says how: its last event is ended. It closes the connection.
 func (c *conn) run(ctx context.Context) {
+	c.keepers.readers.Add(1)
+	defer c.keepers.readers.Add(-1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { hangUp(c.nc) })

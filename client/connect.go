@@ -39,7 +39,7 @@ func (d *download) onDialed(ctx context.Context, e dialed) {
 	c.why, c.rtt = e.why, e.took
 	d.lanes[c.lane] = c
 	d.askEarly(c, e.took)
-	d.tasks.Go(func() { c.run(ctx) })
+	d.reading.Go(func() { c.run(ctx) })
 }
 
 func (d *download) onWelcomed(ctx context.Context, e welcomed, now time.Time) error {

@@ -25,12 +25,13 @@ const (
 )
 
 // download is one run. The goroutine in loop owns all of it but the events
-// channel and tasks; the others send it events.
+// channel, keepers and the goroutines; the others send it events.
 type download struct {
 	cfg     Config
 	env     Env
 	events  chan event
-	tasks   sync.WaitGroup
+	reading sync.WaitGroup // connections; the keepers take what they read until the last one has ended
+	tasks   sync.WaitGroup // all others
 	screen  *report.Screen
 	tell    *report.Events
 	limiter *rate.Limiter

@@ -1,61 +1,90 @@
 package client
 
 import (
-	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
+
+	"braid/segment"
 )
 
-// keepers verify and write pieces beside the connections that read them, so that
-// one fast connection is not read by turns. A connection hands a piece over when a
-// keeper is idle and else keeps it itself: nothing ever waits in a queue, and there are no
-// more buffers than connections and keepers.
+// keepers verify and write pieces beside the connections that read them. One goroutine writes: systems let one
+// writer at a time into a file, and between two it would wait until the next one has woken up. Some verify for
+// connections that are fewer than the cores; where there are more each verifies what it has read, which is
+// still in its core's cache.
 type keepers struct {
-	work chan delivery
-	free chan []byte // buffers that nobody uses
+	cores    int
+	readers  atomic.Int32 // connections
+	read     chan delivery
+	verified chan delivery
+	free     chan []byte // buffers that nobody uses
 }
 
-// maxKeepers bounds the memory: a segment has up to 4 MiB.
-const maxKeepers = 8
+// What bounds the memory, beside a piece for each connection and the one that is being written: a segment has
+// up to 4 MiB.
+const (
+	mostVerifying = 8
+	verifiedAhead = 2 // wait to be written, so that the next one is there when one has been
+)
 
-// delivery is a piece for a keeper.
+// delivery is a piece for the keepers.
 type delivery struct {
 	piece
-	c  *conn
-	st *store
+	c    *conn
+	st   *store
+	good segment.Run // what of it has verified
+	err  error       // why that is not all
 }
+
+func (d *delivery) verify() { d.good, d.err = verified(d.st.manifest, d.run, d.data) }
 
 func newKeepers() *keepers {
-	return &keepers{work: make(chan delivery), free: make(chan []byte, maxKeepers)}
-}
-
-// start starts the keepers; they end with ctx.
-func (k *keepers) start(ctx context.Context, tasks *sync.WaitGroup) {
-	for range min(runtime.GOMAXPROCS(0), maxKeepers) {
-		tasks.Go(func() { k.run(ctx) })
+	return &keepers{
+		cores:    max(runtime.GOMAXPROCS(0)/2, 1), // see slots.go
+		read:     make(chan delivery),
+		verified: make(chan delivery, verifiedAhead),
+		free:     make(chan []byte, mostVerifying),
 	}
 }
 
-func (k *keepers) run(ctx context.Context) {
-	for {
-		select {
-		case d := <-k.work:
-			_ = d.c.keep(d) // the download is told
-			k.recycle(d.data)
-		case <-ctx.Done():
-			return
-		}
+// start starts the keepers. They end after end, when what they have taken is written.
+func (k *keepers) start(tasks *sync.WaitGroup) {
+	var verifying sync.WaitGroup
+	for range min(k.cores, mostVerifying) {
+		verifying.Go(k.verify)
+	}
+	tasks.Go(func() {
+		verifying.Wait()
+		close(k.verified)
+	})
+	tasks.Go(k.write)
+}
+
+// end is called when the last connection has ended.
+func (k *keepers) end() { close(k.read) }
+
+func (k *keepers) verify() {
+	for d := range k.read {
+		d.verify()
+		k.verified <- d
 	}
 }
 
-// take hands a piece over if a keeper is idle. The buffer is not the caller's any more then.
-func (k *keepers) take(d delivery) bool {
-	select {
-	case k.work <- d:
-		return true
-	default:
-		return false
+func (k *keepers) write() {
+	for d := range k.verified {
+		d.c.put(d)
+		k.recycle(d.data)
 	}
+}
+
+// take takes a piece with its buffer. It may take as long as the disk takes to write what came before.
+func (k *keepers) take(d delivery) {
+	if int(k.readers.Load()) <= k.cores {
+		k.read <- d
+		return
+	}
+	d.verify()
+	k.verified <- d
 }
 
 // recycle takes a buffer that is not used any more; it may be nil.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -131,9 +132,7 @@ func (c *conn) readData(ctx context.Context, r *wire.Reader, d wire.Data) error 
 			c.report(now)
 		}
 		if run := c.layout.Whole(first, begin+n); run.Count > 0 {
-			if err := c.landed(run, begin+n); err != nil {
-				return err
-			}
+			c.landed(run, begin+n)
 		}
 	}
 	return nil
@@ -168,10 +167,10 @@ func (c *conn) buffer() []byte {
 	return c.keepers.buffer(int(min(max(c.layout.SegmentSize, batch), c.layout.Size)))
 }
 
-// landed sees to a run of whole segments at the start of the n bytes in buf: it is verified and
-// written, here or by a keeper, or held for later when the content is not known yet. The rest, the
-// start of another segment, goes to the start of a buffer.
-func (c *conn) landed(run segment.Run, n int) error {
+// landed sees to a run of whole segments at the start of the n bytes in buf: it goes to the keepers, or is held
+// for later when the content is not known yet. The rest, the start of another segment, goes to the start of a
+// buffer.
+func (c *conn) landed(run segment.Run, n int) {
 	size := c.layout.RunBytes(run)
 	data, rest := c.buf[:size], c.buf[size:n]
 	c.report(time.Now())
@@ -179,30 +178,23 @@ func (c *conn) landed(run segment.Run, n int) error {
 	if st == nil {
 		c.emit(heldBack{c, piece{c.req, run, bytes.Clone(data)}})
 		copy(c.buf, rest)
-		return nil
+		return
 	}
-	d := delivery{piece: piece{c.req, run, data}, c: c, st: st}
 	c.keeping.Add(1)
 	c.kept.Add(1)
 	c.rest = append(c.rest[:0], rest...) // before a keeper has buf: then it is no longer ours
-	if c.keepers.take(d) {
-		c.buf = nil
-		if len(c.rest) > 0 {
-			c.buf = c.buffer()
-			copy(c.buf, c.rest)
-		}
-		return nil
+	c.keepers.take(delivery{piece: piece{c.req, run, data}, c: c, st: st})
+	c.buf = nil
+	if len(c.rest) > 0 {
+		c.buf = c.buffer()
+		copy(c.buf, c.rest)
 	}
-	err := c.keep(d)
-	copy(c.buf, c.rest)
-	return err
 }
 
-// keep verifies and writes a piece and tells the download. Any goroutine may call it.
-func (c *conn) keep(d delivery) error {
+// put writes what of a piece has verified, and tells the download. Any goroutine may call it.
+func (c *conn) put(d delivery) {
 	defer c.kept.Done()
-	kept, err := keep(d.st, d.run, d.data)
+	kept, err := d.st.put(d.good, d.data)
 	c.keeping.Add(-1)
-	c.emit(landed{c, d.req, kept, err})
-	return err
+	c.emit(landed{c, d.req, kept, cmp.Or(err, d.err)})
 }

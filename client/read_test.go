@@ -2,7 +2,6 @@ package client
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -28,7 +27,7 @@ func (*scanty) SetReadDeadline(time.Time) error { return nil }
 func (s *scanty) Read(p []byte) (int, error) { return s.from.Read(p[:min(len(p), s.size())]) }
 
 // TestReadInPieces has runs of a file come in messages and reads of any size, before the content is
-// known and after it: each segment lands once, whole, with a keeper or without.
+// known and after it: each segment lands once, whole, whoever verifies it.
 func TestReadInPieces(t *testing.T) {
 	data := make([]byte, 40<<14+777)
 	rand.NewChaCha8([32]byte{}).Read(data)
@@ -74,19 +73,17 @@ func TestReadInPieces(t *testing.T) {
 			}
 		}
 		keepers := newKeepers()
-		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		defer running.Wait()
-		defer cancel()
-		if rapid.Bool().Draw(rt, "keepers") {
-			keepers.start(ctx, &running)
-		}
+		keepers.start(&running)
+		defer keepers.end()
+		keepers.readers.Store(int32(rapid.IntRange(1, keepers.cores+1).Draw(rt, "connections")))
 		c := newConn(1, &server{}, in, share{}, nil, keepers, emit)
 		if !early {
 			c.store.Store(st)
 		}
 		c.expect(l, 1, run)
-		if err := c.read(ctx); err != io.EOF {
+		if err := c.read(t.Context()); err != io.EOF {
 			rt.Fatal(err)
 		}
 		c.kept.Wait()

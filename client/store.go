@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ type store struct {
 	write    write
 
 	mu      sync.Mutex
-	gone    bool           // the content was given up
+	gone    error          // why nothing more is written; nil: it is
 	writing sync.WaitGroup // for segments that are being written, and for what start has begun
 	stop    func()         // ends that
 }
@@ -47,10 +48,15 @@ type write func(run segment.Run, data []byte) error
 // giveUp has nothing more be written. What is being written may take as long as the
 // disk likes: discard waits for that.
 func (st *store) giveUp() {
+	st.close(errGivenUp)
+	st.stop()
+}
+
+// close has all that would still be written fail like this.
+func (st *store) close(why error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.gone = true
-	st.stop()
+	st.gone = why
 }
 
 // discard removes the files of a content that was given up, when nothing is being
@@ -60,14 +66,14 @@ func (st *store) discard() {
 	st.part.Discard() // what stays behind is in nobody's way
 }
 
-// begin reports whether something may be written. The caller says when it is: st.writing.Done.
-func (st *store) begin() bool {
+// begin tells why nothing may be written any more. Else the caller says when it has been: st.writing.Done.
+func (st *store) begin() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if !st.gone {
+	if st.gone == nil {
 		st.writing.Add(1)
 	}
-	return !st.gone
+	return st.gone
 }
 
 // errCorrupt is a segment that does not verify, errGivenUp one of a content that
@@ -80,34 +86,39 @@ var (
 // keep verifies the segments of run and writes them to their place. It returns the ones that are kept;
 // the error is that of the one behind them.
 func keep(st *store, run segment.Run, data []byte) (kept segment.Run, err error) {
-	kept.First = run.First
-	good := verified(st.manifest, run, data)
-	if good.Count < run.Count {
-		err = fmt.Errorf("%w (segment %d)", errCorrupt, good.End())
-	}
-	if good.Count == 0 {
-		return kept, err
-	}
-	if !st.begin() {
-		return kept, errGivenUp
-	}
-	defer st.writing.Done()
-	if err := st.write(good, data[:st.manifest.Layout().RunBytes(good)]); err != nil {
-		return kept, err
-	}
-	return good, err
+	good, bad := verified(st.manifest, run, data)
+	kept, err = st.put(good, data)
+	return kept, cmp.Or(err, bad)
 }
 
-// verified returns what of run, from its start on, verifies.
-func verified(m *segment.Manifest, run segment.Run, data []byte) segment.Run {
-	good := segment.Run{First: run.First}
+// verified returns what of run, from its start on, verifies. The error tells that this is not all.
+func verified(m *segment.Manifest, run segment.Run, data []byte) (good segment.Run, err error) {
+	good.First = run.First
 	for good.Count < run.Count {
 		n := m.Layout().Len(good.End())
 		if !m.Verify(good.End(), data[:n]) {
-			break
+			return good, fmt.Errorf("%w (segment %d)", errCorrupt, good.End())
 		}
 		data = data[n:]
 		good.Count++
 	}
-	return good
+	return good, nil
+}
+
+// put writes a run that has verified, which may be empty, to its place, from the start of data. It returns what
+// of it is there: all or nothing. The first write that fails is the last one.
+func (st *store) put(good segment.Run, data []byte) (kept segment.Run, err error) {
+	kept.First = good.First
+	if good.Count == 0 {
+		return kept, nil
+	}
+	if err := st.begin(); err != nil {
+		return kept, err
+	}
+	defer st.writing.Done()
+	if err := st.write(good, data[:st.manifest.Layout().RunBytes(good)]); err != nil {
+		st.close(err) // a disk that fails may take its time over each write
+		return kept, err
+	}
+	return good, nil
 }

@@ -111,7 +111,7 @@ func TestNoLookAtWhatIsReplaced(t *testing.T) {
 func TestWindUpLosesNothing(t *testing.T) {
 	part := newPart(t, t.TempDir(), make([]byte, 1<<20))
 	defer part.Discard()
-	d := &download{events: make(chan event, 1), content: &content{part: part, store: newStore(part, nil)}}
+	d := &download{events: make(chan event, 1), keepers: newKeepers(), content: &content{part: part, store: newStore(part, nil)}}
 	for i := range part.Manifest().Layout().Count() {
 		c := &conn{closed: i%2 == 0}
 		c.store.Store(d.content.store)
