@@ -85,6 +85,25 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// TestFirstRates: the first moments on a fast path tell any rate. The lane that seems to be the fastest by far is
+// owed no more than several times what it has brought, and the others get their share.
+func TestFirstRates(t *testing.T) {
+	const seg = 256 << 10
+	b := New(Config{Size: 4096 * seg, SegmentSize: seg, Servers: 2})
+	b.Join(1, 0, ms/20, epoch)
+	b.Join(2, 1, ms/20, epoch)
+	now, came := epoch, int64(0)
+	for range 10 {
+		now, came = now.Add(ms/5), came+4*seg
+		b.Received(1, 4*seg, now)
+		b.Received(2, seg/16, now)
+		b.Plan(now)
+	}
+	if owed := b.byID[1].owed; owed > evidence*came+seg || owed < came {
+		t.Errorf("after %d bytes at 5 GB/s lane 1 is owed %d, want no more than %d times as many", came, owed, evidence)
+	}
+}
+
 // TestSilence: a lane that falls silent is probed; its work goes to others once
 // there is nothing else; what it brings after all still counts, and it is
 // used again.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"braid/segment"
@@ -72,6 +73,27 @@ func TestKeepWhatIsGood(t *testing.T) {
 			t.Errorf("segment %d is damaged: those before it are not on the disk (%v)", bad, err)
 		}
 		part.Discard()
+	}
+}
+
+// TestFailedDiskIsLeftAlone has a write fail: what would be written after it fails alike, at once.
+func TestFailedDiskIsLeftAlone(t *testing.T) {
+	data := make([]byte, 1<<20)
+	part := newPart(t, t.TempDir(), data)
+	defer part.Discard()
+	full := &segment.DiskError{Op: "write", Path: part.Path(), Err: syscall.ENOSPC}
+	writes := 0
+	st := newStore(part, func(*segment.Part) write {
+		return func(segment.Run, []byte) error { writes++; return full }
+	})
+	for i := range 3 {
+		run := segment.Run{First: i, Count: 1}
+		if kept, err := keep(st, run, data[:part.Manifest().Layout().Len(i)]); kept.Count != 0 || err != full {
+			t.Errorf("segment %d: kept %d, %v; want none, %v", i, kept.Count, err, full)
+		}
+	}
+	if writes != 1 {
+		t.Errorf("the disk was asked %d times, want once", writes)
 	}
 }
 
