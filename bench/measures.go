@@ -66,13 +66,13 @@ func (b *bench) memory() error {
 		if err != nil {
 			return err
 		}
-		one, alone, err := b.clientsOf(file, 4, 1)
+		one, alone, err := b.clientsOf(file, size, 4, 1)
 		if err != nil {
 			return err
 		}
 		var many sample
 		if size <= 1024<<20 { // eight copies of more would not fit
-			if _, many, err = b.clientsOf(file, 4, 8); err != nil {
+			if _, many, err = b.clientsOf(file, size, 4, 8); err != nil {
 				return err
 			}
 		}
@@ -82,12 +82,15 @@ func (b *bench) memory() error {
 	return nil
 }
 
-// clientsOf runs n clients at once against servers in one process. It returns
+// clientsOf runs n clients at once, which fetch size bytes each, against servers in one process. It returns
 // the clients' figures and the server's.
-func (b *bench) clientsOf(file string, servers, n int) ([]sample, sample, error) {
+func (b *bench) clientsOf(file string, size int64, servers, n int) ([]sample, sample, error) {
 	server, ports, err := b.serve(file, servers)
 	if err != nil {
 		return nil, sample{}, err
+	}
+	if err := b.useMemory(size * int64(n)); err != nil {
+		return nil, server.stop(), err
 	}
 	samples, err := atOnce(n, func(i int) (sample, error) { return b.fetchTo(fmt.Sprintf("out%d", i), ports) })
 	return samples, server.stop(), err
@@ -145,11 +148,11 @@ func (b *bench) scale() error {
 
 // scaleRow measures so many clients at once, and then as many cat: cp would copy no hole.
 func (b *bench) scaleRow(file string, servers, clients int, size int64) error {
-	if err := b.useMemory(size * int64(clients)); err != nil {
+	samples, server, err := b.clientsOf(file, size, servers, clients)
+	if err != nil {
 		return err
 	}
-	samples, server, err := b.clientsOf(file, servers, clients)
-	if err != nil {
+	if err := b.useMemory(size * int64(clients)); err != nil {
 		return err
 	}
 	copies, err := atOnce(clients, func(i int) (sample, error) {

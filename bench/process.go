@@ -161,8 +161,8 @@ func (b *bench) holes(name string, size int64) (string, error) {
 	return b.create(name, func(f *os.File) error { return f.Truncate(size) })
 }
 
-// useMemory has so much of the memory used once before it is measured: a virtual machine's host may
-// take ten times as long to give a page the first time.
+// useMemory has so much of the memory used once right before it is measured: a virtual machine's host may
+// take ten times as long to give a page the first time, and take back within seconds what is not used.
 func (b *bench) useMemory(size int64) error {
 	path, err := b.create("used", func(f *os.File) error { return fill(f, size) })
 	os.Remove(path)
