@@ -140,7 +140,7 @@ func (c *conn) run(ctx context.Context) {
 	}
 	hangUp(c.nc)
 	c.kept.Wait()
-	c.keepers.recycle(c.buf)
+	c.keepers.buffers.put(c.buf)
 	c.emit(ended{c, err})
 }
 

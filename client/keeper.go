@@ -17,7 +17,7 @@ type keepers struct {
 	readers  atomic.Int32 // connections
 	read     chan delivery
 	verified chan delivery
-	free     chan []byte // buffers that nobody uses
+	buffers  buffers
 }
 
 // What bounds the memory, beside a piece for each connection and the one that is being written: a segment has
@@ -43,7 +43,6 @@ func newKeepers() *keepers {
 		cores:    max(runtime.GOMAXPROCS(0)/2, 1), // see slots.go
 		read:     make(chan delivery),
 		verified: make(chan delivery, verifiedAhead),
-		free:     make(chan []byte, mostVerifying),
 	}
 }
 
@@ -73,7 +72,7 @@ func (k *keepers) verify() {
 func (k *keepers) write() {
 	for d := range k.verified {
 		d.c.put(d)
-		k.recycle(d.data)
+		k.buffers.put(d.data)
 	}
 }
 
@@ -85,27 +84,4 @@ func (k *keepers) take(d delivery) {
 	}
 	d.verify()
 	k.verified <- d
-}
-
-// recycle takes a buffer that is not used any more; it may be nil.
-func (k *keepers) recycle(b []byte) {
-	if b == nil {
-		return
-	}
-	select {
-	case k.free <- b:
-	default:
-	}
-}
-
-// buffer returns a buffer of n bytes.
-func (k *keepers) buffer(n int) []byte {
-	select {
-	case b := <-k.free:
-		if cap(b) >= n {
-			return b[:n]
-		}
-	default:
-	}
-	return make([]byte, n)
 }

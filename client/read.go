@@ -164,7 +164,7 @@ func (c *conn) report(now time.Time) {
 
 // buffer returns one for what comes next: whole segments.
 func (c *conn) buffer() []byte {
-	return c.keepers.buffer(int(min(max(c.layout.SegmentSize, batch), c.layout.Size)))
+	return c.keepers.buffers.get(int(min(max(c.layout.SegmentSize, batch), c.layout.Size)))
 }
 
 // landed sees to a run of whole segments at the start of the n bytes in buf: it goes to the keepers, or is held
