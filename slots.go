@@ -13,7 +13,7 @@ func slotsAreChosen() bool { return os.Getenv("GOMAXPROCS") != "" }
 
 // overlap lets goroutines run while others copy in the kernel: there a goroutine keeps
 // its slot until the runtime takes it away, tens of µs to 10 ms later. With twice as many
-// slots as cores a download on two cores takes 0.85 of the time.
+// slots as cores a download over quic takes 0.9 of the time on two cores, over tls 0.96, and over tcp as long.
 func overlap() {
 	if !slotsAreChosen() {
 		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))

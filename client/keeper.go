@@ -10,8 +10,8 @@ import (
 
 // keepers verify and write pieces beside the connections that read them. One goroutine writes: systems let one
 // writer at a time into a file, and between two it would wait until the next one has woken up. Some verify for
-// connections that are fewer than the cores; where there are more each verifies what it has read, which is
-// still in its core's cache.
+// connections that are no more than the cores; where there are more each verifies what it has read, which
+// is still in its core's cache.
 type keepers struct {
 	cores    int
 	readers  atomic.Int32 // connections
