@@ -66,7 +66,6 @@ type conn struct {
 	values   []byte // of the manifest, as far as it has come
 	wanted   int64  // bytes of the manifest that are to come; 0: none
 	buf      []byte // the segments that are coming, see batch
-	rest     []byte // of the segment behind them, while they leave buf
 	pending  int    // bytes not reported yet
 	req      uint32 // what they are of
 	offset   int64  // up to where

@@ -180,15 +180,14 @@ func (c *conn) landed(run segment.Run, n int) {
 		copy(c.buf, rest)
 		return
 	}
+	c.buf = nil
+	if len(rest) > 0 { // once the keepers have data, it is no longer ours
+		c.buf = c.buffer()
+		copy(c.buf, rest)
+	}
 	c.keeping.Add(1)
 	c.kept.Add(1)
-	c.rest = append(c.rest[:0], rest...) // before a keeper has buf: then it is no longer ours
 	c.keepers.take(delivery{piece: piece{c.req, run, data}, c: c, st: st})
-	c.buf = nil
-	if len(c.rest) > 0 {
-		c.buf = c.buffer()
-		copy(c.buf, c.rest)
-	}
 }
 
 // put writes what of a piece has verified, and tells the download. Any goroutine may call it.
