@@ -14,6 +14,9 @@ const (
 	calmPerCore  = 4           // so few of them, calmLooks times in a row: it has gone
 	crowdLook    = time.Second // between the looks
 	calmLooks    = 3
+
+	// crowdSlack is how much later than they ask for the threads of a client in a crowd wake up.
+	crowdSlack = 5 * time.Millisecond
 )
 
 // crowd is many processes that wait for the cores.
@@ -27,7 +30,7 @@ type crowd struct {
 // would only get less of the cores.
 func stepAside(ctx context.Context) *crowd {
 	c := &crowd{forget: func() {}}
-	if !waitedLonger(schedstat()) || runnable(loadavg()) <= crowdPerCore*runtime.NumCPU() {
+	if !inCrowd() {
 		return c
 	}
 	c.around.Store(true)
@@ -48,6 +51,11 @@ func stepAside(ctx context.Context) *crowd {
 		watch.Wait()
 	}
 	return c
+}
+
+// inCrowd reports whether there is a crowd, to a process that has just started.
+func inCrowd() bool {
+	return waitedLonger(schedstat()) && runnable(loadavg()) > crowdPerCore*runtime.NumCPU()
 }
 
 // awaitCalm waits until the crowd has gone, and reports whether it has before ctx ended.

@@ -27,11 +27,18 @@ func main() {
 // run does what argv asks for and returns the exit code. argv[0] is the name
 // under which the program was started.
 func run(argv []string) int {
+	chosen, args, err := chooseMode(argv, os.Getenv(modeEnv))
+	if chosen == modeClient && inCrowd() {
+		sleepLonger(crowdSlack) // before signals are caught, as it may start the program again
+	}
 	ctx, stop := untilSignal()
 	defer stop()
 	stderr := report.NewPrinter(os.Stderr)
 	defer stderr.Close(ctx) // a last line waits for its reader until a signal comes
-	return exit(os.Stdout, stderr, dispatch(ctx, stderr, argv))
+	if err == nil {
+		err = dispatch(ctx, stderr, chosen, args)
+	}
+	return exit(os.Stdout, stderr, err)
 }
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM,
@@ -45,12 +52,8 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-// dispatch chooses the mode and runs it. stderr takes what is no mode's own.
-func dispatch(ctx context.Context, stderr io.Writer, argv []string) error {
-	chosen, args, err := chooseMode(argv, os.Getenv(modeEnv))
-	if err != nil {
-		return err
-	}
+// dispatch runs a mode with its arguments. stderr takes what is no mode's own.
+func dispatch(ctx context.Context, stderr io.Writer, chosen mode, args []string) error {
 	registry := transport.Builtin()
 	switch chosen {
 	case modeServer:

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		"Server-linux-amd64": main,
 		"client (1)":         main,
 		"stubborn":           stubborn,
+		"sleeper":            sleeper,
 	})
 }
 
@@ -38,6 +39,13 @@ func stubborn() {
 	<-ctx.Done()
 	fmt.Println("asked")
 	time.Sleep(time.Hour)
+}
+
+// sleeper is a program that sleeps longer. It tells how much, by Linux's /proc, and who it is.
+func sleeper() {
+	sleepLonger(crowdSlack)
+	slack, _ := os.ReadFile("/proc/self/timerslack_ns")
+	fmt.Printf("%q %d %q", slack, os.Getpid(), os.Args[1:])
 }
 
 func TestScripts(t *testing.T) {
