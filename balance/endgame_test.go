@@ -68,6 +68,29 @@ func TestLastSegments(t *testing.T) {
 	check(0.045, b.budget(), false)
 }
 
+// TestTakesOverInACrowd: a fast lane takes over what a slow one owes, but in a crowd, where all of it may come twice,
+// no more at a time than the budget.
+func TestTakesOverInACrowd(t *testing.T) {
+	const seg = 16 << 10
+	for _, crowd := range []bool{false, true} {
+		b := New(Config{Size: 1000 * seg, SegmentSize: seg, Servers: 2, Crowded: func() bool { return crowd }})
+		for l := range 2 {
+			b.Join(Lane(l), l, 10*ms, epoch)
+			b.Adopt(Lane(l), 0, Run{500 * l, 500}, epoch)
+		}
+		now := bring(b, 1, 0, 500, 600, 4*ms, epoch)
+		now = bring(b, 0, 0, 0, 500, ms, now)
+		b.Received(1, seg, now)
+		taken := 0
+		for _, o := range only(Ask, b.Plan(now)) {
+			taken += o.Run.Count
+		}
+		if budget := int(b.budget() / seg); taken == 0 || crowd != (taken <= budget) {
+			t.Errorf("%d segments are taken over (in a crowd: %v), the budget is %d", taken, crowd, budget)
+		}
+	}
+}
+
 // TestSettleTime: one lane may have brought all of its share before another one brings anything, as they
 // take turns on a busy machine. Nothing is moved before that can be told from a slow lane.
 func TestSettleTime(t *testing.T) {

@@ -30,10 +30,13 @@ func (l *lane) ghostsBefore(req uint32) (n int64) {
 	return n
 }
 
-// noteGhost notes what of a request, which is about to be cut, is expected all the same.
+// noteGhost notes what of a request, which is about to be cut, is expected all the same: in a crowd all of it.
 func (b *Balancer) noteGhost(l *lane, r *request, keep int) {
 	cut := b.span(r.run.First+keep, r.keep-keep)
 	n := min(max(b.beyondReach(l)-b.before(l, r, keep), 0), cut)
+	if b.cfg.Crowded() {
+		n = cut
+	}
 	from := int64(r.run.First+keep) * b.cfg.SegmentSize
 	end := from + cut
 	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
