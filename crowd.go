@@ -10,42 +10,37 @@ import (
 )
 
 const (
-	crowdPerCore = 16          // threads that want a core: there is a crowd
-	calmPerCore  = 4           // so few of them, calmLooks times in a row: it has gone
-	crowdLook    = time.Second // between the looks
-	calmLooks    = 3
+	crowdPerCore = 16                     // threads that want a core: there is a crowd
+	calmPerCore  = 4                      // so few of them, calmLooks times in a row: it has gone
+	crowdLook    = 200 * time.Millisecond // between the looks
+	calmLooks    = 15
 
-	// crowdSlack is how much later than they ask for the threads of a client in a crowd wake up.
+	// crowdSlack is how much later than they ask for the threads of a client in a crowd may wake up.
 	crowdSlack = 5 * time.Millisecond
 )
 
 // crowd is many processes that wait for the cores.
 type crowd struct {
 	around atomic.Bool
+	calm   int    // looks in a row that saw few
 	forget func() // stops the watch; call it at the end
 }
 
 // stepAside makes do with one slot while there is a crowd: with more of them a client's threads wake each other
 // for every bit that comes, and all others wait for that. Beside a few busy processes it keeps them, as it
-// would only get less of the cores.
+// would only get less of the cores, and where a crowd comes later, as changing them takes a busy process a while.
 func stepAside(ctx context.Context) *crowd {
-	c := &crowd{forget: func() {}}
-	if !inCrowd() {
-		return c
-	}
-	c.around.Store(true)
+	c := &crowd{}
 	many := runtime.GOMAXPROCS(0)
-	if !slotsAreChosen() {
-		runtime.GOMAXPROCS(1)
+	if inCrowd() {
+		c.around.Store(true)
+		if !slotsAreChosen() {
+			runtime.GOMAXPROCS(1)
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
-	watch.Go(func() {
-		if awaitCalm(ctx) {
-			c.around.Store(false)
-			runtime.GOMAXPROCS(many)
-		}
-	})
+	watch.Go(func() { c.watch(ctx, many) })
 	c.forget = func() {
 		cancel()
 		watch.Wait()
@@ -58,22 +53,38 @@ func inCrowd() bool {
 	return waitedLonger(schedstat()) && runnable(loadavg()) > crowdPerCore*runtime.NumCPU()
 }
 
-// awaitCalm waits until the crowd has gone, and reports whether it has before ctx ended.
-func awaitCalm(ctx context.Context) bool {
+// watch looks again and again whether there is a crowd, until ctx ends. When it has gone there are as many slots
+// as before it.
+func (c *crowd) watch(ctx context.Context, slots int) {
+	if runnable(loadavg()) == 0 {
+		return // this system does not tell
+	}
 	look := time.NewTicker(crowdLook)
 	defer look.Stop()
-	for calm := 0; calm < calmLooks; {
+	for {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return false
+			return
 		}
-		calm++
-		if runnable(loadavg()) > calmPerCore*runtime.NumCPU() {
-			calm = 0
+		if c.see(runnable(loadavg()), runtime.NumCPU()) {
+			runtime.GOMAXPROCS(slots)
 		}
 	}
-	return true
+}
+
+// see takes in how many threads run or want to, and reports whether a crowd has gone.
+func (c *crowd) see(threads, cores int) bool {
+	switch {
+	case threads > crowdPerCore*cores:
+		c.calm = 0
+		c.around.Store(true)
+	case threads > calmPerCore*cores:
+		c.calm = 0
+	default:
+		c.calm++
+	}
+	return c.calm >= calmLooks && c.around.Swap(false)
 }
 
 // waitedLonger reports whether a process has waited for a core for longer than it ran, by its schedstat in

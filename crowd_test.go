@@ -30,3 +30,26 @@ func TestRunnable(t *testing.T) {
 		}
 	}
 }
+
+// TestCrowdComesAndGoes: a crowd is around as soon as many threads want to run, and until few have for a while.
+func TestCrowdComesAndGoes(t *testing.T) {
+	const cores = 2
+	c := &crowd{}
+	see := func(threads, looks int, around, gone bool) {
+		t.Helper()
+		var left bool
+		for range looks {
+			left = c.see(threads, cores)
+		}
+		if c.around.Load() != around || left != gone {
+			t.Errorf("%d threads, seen %d times: around %v, gone %v", threads, looks, c.around.Load(), left)
+		}
+	}
+	see(crowdPerCore*cores, 100, false, false)
+	see(crowdPerCore*cores+1, 1, true, false)
+	see(calmPerCore*cores, calmLooks-1, true, false)
+	see(calmPerCore*cores+1, 100, true, false)
+	see(calmPerCore*cores, calmLooks-1, true, false)
+	see(calmPerCore*cores, 1, false, true)
+	see(calmPerCore*cores, 1, false, false)
+}
