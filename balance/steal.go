@@ -224,7 +224,8 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 
 // takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
 // did. What v's server has not sent yet is cancelled there; of the rest a duplicate is asked for. In a crowd the
-// cancel may wait for a core for longer than what it is to stop: no more is cancelled than may come twice.
+// cancel may wait for a core for longer than what it is to stop: no more is cancelled than may come twice, unless
+// v would take much longer.
 // Nothing is moved where it is the caller that is slow: t would be no faster. Nor so soon that nothing
 // can be known of v.
 func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
@@ -246,7 +247,7 @@ func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
 	sent := min(b.beyondReach(v.l), v.before)
 	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
 		n = b.solo(v, min(n, unsent))
-		if b.cfg.Crowded() {
+		if b.cfg.Crowded() && v.end-start < b.patient(firstByteLimit).Seconds() {
 			n = min(n, int(e.spare/b.cfg.SegmentSize)) // all of it may come in vain
 		}
 		if n <= 0 || v.end-(start+float64(n)*seg/rate) < leastSaving {
