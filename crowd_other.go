@@ -2,11 +2,9 @@
 
 package main
 
-import "time"
-
 // Other systems do not tell.
 func schedstat() string { return "" }
 func loadavg() string   { return "" }
 
 // sleepLonger has nothing to do: where no crowd is found nothing needs it.
-func sleepLonger(time.Duration) {}
+func sleepLonger() {}

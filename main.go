@@ -29,7 +29,7 @@ func main() {
 func run(argv []string) int {
 	chosen, args, err := chooseMode(argv, os.Getenv(modeEnv))
 	if chosen == modeClient && inCrowd() {
-		sleepLonger(crowdSlack) // before signals are caught, as it may start the program again
+		sleepLonger() // before signals are caught, as it may start the program again
 	}
 	ctx, stop := untilSignal()
 	defer stop()

@@ -43,7 +43,7 @@ func stubborn() {
 
 // sleeper is a program that sleeps longer. It tells how much, by Linux's /proc, and who it is.
 func sleeper() {
-	sleepLonger(crowdSlack)
+	sleepLonger()
 	slack, _ := os.ReadFile("/proc/self/timerslack_ns")
 	fmt.Printf("%q %d %q", slack, os.Getpid(), os.Args[1:])
 }
