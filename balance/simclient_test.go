@@ -16,7 +16,8 @@ type dialing struct {
 	lane  *simLane
 	share Run  // asked for in the greeting
 	first bool // it is one of those for the start
-	over  bool // it was welcomed or refused
+	extra bool // the second of those
+	over  bool // it was welcomed, refused or hung up
 }
 
 // dialFirst dials once, and once more for the start where the handshake takes long.
@@ -28,12 +29,12 @@ func (s *simulation) dialFirst(l *linkState) {
 	s.dial(l, s.share(2*l.no+1, 2*len(s.links), 1<<20))
 	far := max(startAfter, time.Duration(len(s.links))*handshake)
 	if s.sc.fixed == 0 && 2*l.delay > far {
-		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no, 4*len(s.links), 256<<10)) })
+		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no, 4*len(s.links), 256<<10)).extra = true })
 	}
 }
 
 // dial connects: a round trip for the handshake, one more for the hello.
-func (s *simulation) dial(l *linkState, share Run) {
+func (s *simulation) dial(l *linkState, share Run) *dialing {
 	l.since = s.now
 	l.dials++
 	d := &dialing{sim: s, link: l, no: l.dials, share: share, first: share.Count > 0}
@@ -45,6 +46,7 @@ func (s *simulation) dial(l *linkState, share Run) {
 	} else {
 		s.after(l.rtt(), d.refused)
 	}
+	return d
 }
 
 // reaches reports whether there is a server at the other end now.
@@ -57,6 +59,13 @@ func (d *dialing) greet() {
 		return
 	}
 	s := d.sim
+	if d.first && s.answered { // others may have been given some of it
+		d.share.Count = min(d.share.Count, s.b.Reserved(d.link.no, d.share.First))
+	}
+	if d.share.Count == 0 && d.extra {
+		d.over = true
+		return
+	}
 	if d.share.Count == 0 && s.answered && !s.sc.greedy && !s.sc.noFirst {
 		d.offer()
 	}
