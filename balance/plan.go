@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Tuned in the simulator; see docs/design-notes.md.
+// Tuned in the simulator; see docs/experiments.md.
 const (
 	queueAhead   = 500 * time.Millisecond // work queued at a lane, at least
 	firstWork    = 1 << 20                // bytes for a lane whose rate is unknown

@@ -19,7 +19,7 @@ import (
 // A plain Go client and its server: read a file from so many connections, hash it with braid's
 // library, write it; no requests, no balancing, no state, nothing to resume. braid is held
 // against it. It is no floor: braid's transport bounds what the sender holds unsent and pauses
-// between small reads, this takes sockets as they come (docs/design-notes.md).
+// between small reads, this takes sockets as they come (docs/experiments.md).
 //
 //	bench give FILE ADDR CONNECTIONS   serves for ever, by sendfile
 //	bench take FILE ADDR CONNECTIONS   fetches it into FILE
