@@ -16,8 +16,7 @@ type dialing struct {
 	lane  *simLane
 	share Run  // asked for in the greeting
 	first bool // it is one of those for the start
-	extra bool // the second of those
-	over  bool // it was welcomed, refused or hung up
+	over  bool // it was welcomed or refused
 }
 
 // dialFirst dials once, and once more for the start where the handshake takes long.
@@ -29,12 +28,12 @@ func (s *simulation) dialFirst(l *linkState) {
 	s.dial(l, s.share(2*l.no+1, 2*len(s.links), 1<<20))
 	far := max(startAfter, time.Duration(len(s.links))*handshake)
 	if s.sc.fixed == 0 && 2*l.delay > far {
-		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no, 4*len(s.links), 256<<10)).extra = true })
+		s.after(far.Seconds(), func() { s.dial(l, s.share(4*l.no, 4*len(s.links), 256<<10)) })
 	}
 }
 
 // dial connects: a round trip for the handshake, one more for the hello.
-func (s *simulation) dial(l *linkState, share Run) *dialing {
+func (s *simulation) dial(l *linkState, share Run) {
 	l.since = s.now
 	l.dials++
 	d := &dialing{sim: s, link: l, no: l.dials, share: share, first: share.Count > 0}
@@ -46,7 +45,6 @@ func (s *simulation) dial(l *linkState, share Run) *dialing {
 	} else {
 		s.after(l.rtt(), d.refused)
 	}
-	return d
 }
 
 // reaches reports whether there is a server at the other end now.
@@ -61,10 +59,10 @@ func (d *dialing) greet() {
 	s := d.sim
 	if d.first && s.answered { // others may have been given some of it
 		d.share.Count = min(d.share.Count, s.b.Reserved(d.link.no, d.share.First))
-	}
-	if d.share.Count == 0 && d.extra {
-		d.over = true
-		return
+		if d.share.Count == 0 && d.no > 1 {
+			d.refused() // the client hangs up: its second connection is for the share alone
+			return
+		}
 	}
 	if d.share.Count == 0 && s.answered && !s.sc.greedy && !s.sc.noFirst {
 		d.offer()
