@@ -55,8 +55,9 @@ func (b *Balancer) look() {
 	s.sum += s.guess * float64(b.awaited())
 }
 
-// timeLeft is what the rest should take at the present rates, 0 while that is unknown.
-func (b *Balancer) timeLeft() time.Duration {
+// TimeLeft is what the rest should take at the present rates, 0 while that is unknown.
+func (b *Balancer) TimeLeft(now time.Time) time.Duration {
+	b.tick(now)
 	b.look()
 	if b.survey.known == 0 || b.survey.sum <= 0 {
 		return 0

@@ -222,6 +222,13 @@ func (c *conn) outOfOrder() int64 {
 	return 0
 }
 
+// hurry has reads wait for nothing but the first byte, or again for more, where the transport does so.
+func (c *conn) hurry(on bool) {
+	if h, ok := c.nc.(interface{ Hurry(on bool) }); ok {
+		h.Hurry(on)
+	}
+}
+
 // ask requests a run; see send.
 func (c *conn) ask(l segment.Layout, id uint32, run segment.Run) bool {
 	c.expect(l, id, run)

@@ -54,6 +54,7 @@ type download struct {
 	toldNone   bool      // that no server answers yet
 	arrived    int64     // payload bytes off the wire
 	kept       int64     // bytes that verified first in this run
+	hurries    bool      // see hurry
 	resumed    int64     // bytes found by -r
 	complete   string    // path of a file that was complete already
 	last       error     // why the latest attempt to connect failed

@@ -70,6 +70,7 @@ func (d *download) join(c *conn, now time.Time) {
 // enter makes a connection known to the balancer, with what it was asked for in the greeting.
 func (d *download) enter(c *conn, now time.Time) {
 	c.joined = true
+	c.hurry(d.hurries)
 	b := d.content.balancer
 	b.Join(c.lane, c.server.index, c.rtt, now)
 	if c.welcome.Hardy {

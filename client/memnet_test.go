@@ -42,6 +42,8 @@ type memHost struct {
 	flip  func() bool   // whether to flip a bit of the next packet
 	dials int           // that have succeeded
 
+	hurries []hurry // what the client asked of its connections
+
 	listener *memListener
 	conns    map[*memConn]bool // the server's ends
 	queue    []*memConn        // that have something to send
@@ -259,6 +261,17 @@ type memConn struct {
 
 func newMemConn(h *memHost, local, remote memAddr) *memConn {
 	return &memConn{host: h, local: local, remote: remote, buffer: sendBuffer, changed: sync.NewCond(&h.net.mu)}
+}
+
+// hurry is a call of Hurry, when it was made.
+type hurry struct {
+	at time.Time
+	on bool
+}
+
+// Hurry is noted only: what comes is read at once.
+func (c *memConn) Hurry(on bool) {
+	c.host.do(func() { c.host.hurries = append(c.host.hurries, hurry{time.Now(), on}) })
 }
 
 func expired(t time.Time) bool { return !t.IsZero() && !time.Now().Before(t) }

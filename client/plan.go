@@ -9,6 +9,9 @@ import (
 	"braid/wire"
 )
 
+// hurryTime is how long before the end reads wait for nothing: lanes look so far ahead for work to take over.
+const hurryTime = 200 * time.Millisecond
+
 // plan carries out what the balancer wants now, and returns when it wants to be asked
 // again; zero: not before the next event.
 func (d *download) plan(ctx context.Context) time.Time {
@@ -19,7 +22,21 @@ func (d *download) plan(ctx context.Context) time.Time {
 	for _, o := range d.content.balancer.Plan(now) {
 		d.obey(ctx, o)
 	}
+	d.hurry(now)
 	return d.content.balancer.Next(now)
+}
+
+// hurry has what comes read at once when the end is near: who is told late of it asks and cancels late.
+func (d *download) hurry(now time.Time) {
+	left := d.content.balancer.TimeLeft(now) // 0: unknown
+	on := 0 < left && left < hurryTime
+	if on == d.hurries {
+		return
+	}
+	d.hurries = on
+	for _, c := range d.lanes {
+		c.hurry(on)
+	}
 }
 
 func (d *download) obey(ctx context.Context, o balance.Order) {

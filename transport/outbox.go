@@ -116,6 +116,13 @@ func outOfOrderOn(conn net.Conn) int {
 	return 0
 }
 
+// setHurry is Hurry where a connection has it.
+func setHurry(conn net.Conn, on bool) {
+	if h, ok := conn.(interface{ Hurry(on bool) }); ok {
+		h.Hurry(on)
+	}
+}
+
 // setUnsent is SetUnsent where a connection has it.
 func setUnsent(conn net.Conn, bytes int) error {
 	if u, ok := conn.(interface{ SetUnsent(bytes int) error }); ok {

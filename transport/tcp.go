@@ -60,6 +60,7 @@ type gathering struct {
 	tick    time.Duration
 	back    wayBack
 	little  atomic.Bool   // the last read brought little
+	hurries atomic.Bool   // see Hurry
 	closed  chan struct{} // by Close
 	closing sync.Once
 }
@@ -77,10 +78,14 @@ func (g *gathering) OutOfOrder() int {
 	return outOfOrder(g.socket)
 }
 
+// Hurry has reads wait for nothing but the first byte, or again for more. Where acknowledgements wait on their way
+// reads go on to wait, as there would be more of them. It may be called at any time.
+func (g *gathering) Hurry(on bool) { g.hurries.Store(on) }
+
 func (g *gathering) Read(p []byte) (int, error) {
 	g.begin()
 	defer g.end()
-	if g.little.Load() {
+	if g.little.Load() && (!g.hurries.Load() || g.back.isNarrow(g.TCPConn)) {
 		g.rest()
 	}
 	n, err := g.TCPConn.Read(p)

@@ -113,6 +113,9 @@ func (c *tlsConn) Behind() bool { return isBehind(c.raw) }
 // OutOfOrder is that of the connection below.
 func (c *tlsConn) OutOfOrder() int { return outOfOrderOn(c.raw) }
 
+// Hurry is that of the connection below.
+func (c *tlsConn) Hurry(on bool) { setHurry(c.raw, on) }
+
 // SetUnsent is that of the connection below.
 func (c *tlsConn) SetUnsent(bytes int) error { return setUnsent(c.raw, bytes) }
 

@@ -229,6 +229,9 @@ func (c *zstdConn) Behind() bool { return isBehind(c.Conn) }
 // OutOfOrder is that of the connection below; it counts compressed bytes.
 func (c *zstdConn) OutOfOrder() int { return outOfOrderOn(c.Conn) }
 
+// Hurry is that of the connection below.
+func (c *zstdConn) Hurry(on bool) { setHurry(c.Conn, on) }
+
 // SetUnsent is that of the connection below; it counts compressed bytes.
 func (c *zstdConn) SetUnsent(bytes int) error { return setUnsent(c.Conn, bytes) }
 
