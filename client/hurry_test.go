@@ -19,7 +19,7 @@ func TestHurry(t *testing.T) {
 		for k, h := range hosts {
 			calls := h.hurries
 			if !calls[len(calls)-1].on {
-				t.Errorf("server %d: reads do not hurry at the end", k+1)
+				t.Fatalf("server %d: reads do not hurry at the end", k+1)
 			}
 			for len(calls) > 0 && !calls[0].on {
 				calls = calls[1:]
