@@ -54,7 +54,7 @@ func (b *Balancer) worthKeeping(l *lane, lost bool) bool {
 	case lost:
 		return share >= lossShare
 	}
-	left := b.TimeLeft(b.now) // 0: unknown
+	left := b.timeLeft() // 0: unknown
 	return l.rtt >= farTrip && share >= pairShare && (left == 0 || left >= pairTrips*l.rtt)
 }
 

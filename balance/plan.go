@@ -55,9 +55,15 @@ func (b *Balancer) look() {
 	s.sum += s.guess * float64(b.awaited())
 }
 
-// TimeLeft is what the rest should take at the present rates, 0 while that is unknown.
-func (b *Balancer) TimeLeft(now time.Time) time.Duration {
+// Ending reports whether the end is so near that lanes look ahead for work of others up to it.
+func (b *Balancer) Ending(now time.Time) bool {
 	b.tick(now)
+	left := b.timeLeft()
+	return 0 < left && left < mostLookAhead
+}
+
+// timeLeft is what the rest should take at the present rates, 0 while that is unknown.
+func (b *Balancer) timeLeft() time.Duration {
 	b.look()
 	if b.survey.known == 0 || b.survey.sum <= 0 {
 		return 0

@@ -47,7 +47,7 @@ func (b *Balancer) consider(s *server) {
 	}
 	step = max(step, b.widen(s, window))
 	settled := s.opening == 0 && len(s.lanes) == s.want && s.want < b.cfg.MaxStreams
-	if step > 1 && settled && !b.now.Before(s.rest) && b.TimeLeft(b.now) > time.Second {
+	if step > 1 && settled && !b.now.Before(s.rest) && b.timeLeft() > time.Second {
 		// The later samples tell more of the present if it got worse.
 		one, _ := s.last().since(s.mark)
 		late, _ := s.last().since(half)

@@ -52,9 +52,9 @@ type download struct {
 	lostAll    bool      // no server has what we want, though one had
 	allSilent  bool      // it has been told that those that are connected are all silent
 	toldNone   bool      // that no server answers yet
+	hurries    bool      // reads do, see hurry
 	arrived    int64     // payload bytes off the wire
 	kept       int64     // bytes that verified first in this run
-	hurries    bool      // see hurry
 	resumed    int64     // bytes found by -r
 	complete   string    // path of a file that was complete already
 	last       error     // why the latest attempt to connect failed

@@ -9,9 +9,6 @@ import (
 	"braid/wire"
 )
 
-// hurryTime is how long before the end reads wait for nothing: lanes look so far ahead for work to take over.
-const hurryTime = 200 * time.Millisecond
-
 // plan carries out what the balancer wants now, and returns when it wants to be asked
 // again; zero: not before the next event.
 func (d *download) plan(ctx context.Context) time.Time {
@@ -28,8 +25,7 @@ func (d *download) plan(ctx context.Context) time.Time {
 
 // hurry has what comes read at once when the end is near: who is told late of it asks and cancels late.
 func (d *download) hurry(now time.Time) {
-	left := d.content.balancer.TimeLeft(now) // 0: unknown
-	on := 0 < left && left < hurryTime
+	on := d.content.balancer.Ending(now)
 	if on == d.hurries {
 		return
 	}
