@@ -19,7 +19,8 @@ import (
 // sample is one run of a command as a whole process.
 type sample struct {
 	wall time.Duration
-	cpu  time.Duration // user and system
+	user time.Duration // CPU time in the program itself
+	sys  time.Duration // CPU time in the system, for it
 	rss  int64         // bytes, the peak; 0: unknown
 }
 
@@ -38,12 +39,12 @@ func (b *bench) timed(name string, args ...string) (sample, error) {
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w: %s", name, err, lastLine(stderr.String()))
 	}
-	return sample{wall: wall, cpu: cpuTime(cmd), rss: rss}, nil
+	return used(cmd, wall, rss), nil
 }
 
-// cpuTime is what a command that has ended has used.
-func cpuTime(cmd *exec.Cmd) time.Duration {
-	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+// used is what a command that has ended has used.
+func used(cmd *exec.Cmd, wall time.Duration, rss int64) sample {
+	return sample{wall: wall, user: cmd.ProcessState.UserTime(), sys: cmd.ProcessState.SystemTime(), rss: rss}
 }
 
 func lastLine(s string) string {
@@ -90,7 +91,7 @@ func (p *process) stop() sample {
 	peak := highWater(p.cmd.Process.Pid)
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
-	return sample{cpu: cpuTime(p.cmd), rss: peak}
+	return used(p.cmd, 0, peak)
 }
 
 // serve starts braid servers for file, all in one process.
@@ -217,5 +218,6 @@ func figure(v float64, decimals int) string {
 func peakMiB(got ...sample) string { return figure(median(got, rssOf)/(1<<20), 0) }
 
 func wallOf(s sample) float64 { return s.wall.Seconds() }
-func cpuOf(s sample) float64  { return s.cpu.Seconds() }
+func userOf(s sample) float64 { return s.user.Seconds() }
+func cpuOf(s sample) float64  { return (s.user + s.sys).Seconds() }
 func rssOf(s sample) float64  { return float64(s.rss) }
