@@ -223,9 +223,7 @@ func (b *Balancer) start(l *lane, rate float64) float64 {
 }
 
 // takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
-// did. What v's server has not sent yet is cancelled there; of the rest a duplicate is asked for. In a crowd the
-// cancel may wait for a core for longer than what it is to stop: no more is cancelled than may come twice, unless
-// v would take much longer.
+// did. What v's server has not sent yet is cancelled there; of the rest a duplicate is asked for.
 // Nothing is moved where it is the caller that is slow: t would be no faster. Nor so soon that nothing
 // can be known of v.
 func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
@@ -246,32 +244,49 @@ func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
 
 	sent := min(b.beyondReach(v.l), v.before)
 	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
-		n = b.solo(v, min(n, unsent))
-		if b.cfg.Crowded() && v.end-start < b.patient(firstByteLimit).Seconds() {
-			n = min(n, int(e.spare/b.cfg.SegmentSize)) // all of it may come in vain
-		}
-		if n <= 0 || v.end-(start+float64(n)*seg/rate) < leastSaving {
-			return false
-		}
-		run := v.last(n)
-		b.cut(v.l, v.req, v.at+1-n)
-		if b.cfg.Crowded() {
-			e.spare -= b.span(run.First, run.Count)
-		}
-		b.free.take(run.First, run.End())
-		b.ask(t, run)
-		return true
+		return b.takeUnsent(v, t, e, min(n, unsent), start)
 	}
+	return b.takeSent(v, t, e, n, start)
+}
+
+// takeUnsent moves up to n segments to t, which can begin with them in start seconds, and cancels them on v's
+// lane. In a crowd the cancel may wait for a core for longer than what it is to stop: no more is cancelled than
+// may come twice, unless v would take much longer.
+func (b *Balancer) takeUnsent(v *victim, t *lane, e *endgame, n int, start float64) bool {
+	n = b.solo(v, n)
+	crowded := b.cfg.Crowded()
+	if crowded && v.end-start < b.patient(firstByteLimit).Seconds() {
+		n = min(n, int(e.spare/b.cfg.SegmentSize)) // all of it may come in vain
+	}
+	if n <= 0 {
+		return false
+	}
+	run := v.last(n)
+	if v.end-(start+float64(n)*float64(b.cfg.SegmentSize)/b.rate(t)) < leastSaving {
+		return false
+	}
+	b.cut(v.l, v.req, v.at+1-n)
+	if crowded {
+		e.spare -= b.span(run.First, run.Count)
+	}
+	b.free.take(run.First, run.End())
+	b.ask(t, run)
+	return true
+}
+
+// takeSent asks t as well for up to n segments that v's server has sent, within the budget. t can begin with
+// them in start seconds.
+func (b *Balancer) takeSent(v *victim, t *lane, e *endgame, n int, start float64) bool {
 	run := v.last(b.solo(v, max(1, min(n, int(e.spare/b.cfg.SegmentSize)))))
-	done := start + float64(b.span(run.First, run.Count))/rate
+	done := start + float64(b.span(run.First, run.Count))/b.rate(t)
 	// v's copy is a waste only as far as it comes before all is done.
-	waste := min(seg, v.rate*max(done, e.level)/float64(run.Count))
-	if !b.worthTwice(v, t, done, int64(waste*float64(run.Count)), e.spare) {
+	waste := int64(min(float64(b.cfg.SegmentSize), v.rate*max(done, e.level)/float64(run.Count)))
+	if !b.worthTwice(v, t, done, waste*int64(run.Count), e.spare) {
 		return false
 	}
 	for s := run.First; s < run.End(); s++ {
-		b.twice[s] = int64(waste)
-		e.spare -= int64(waste)
+		b.twice[s] = waste
+		e.spare -= waste
 	}
 	b.ask(t, run)
 	return true
