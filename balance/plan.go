@@ -128,7 +128,7 @@ func (l *lane) arrived(n int, now time.Time) {
 //     what servers were asked for that have not answered (reserve.go).
 //   - When that is gone, lanes about to run dry take over from those that
 //     would finish last: first what has not been sent, cancelled there; then
-//     duplicates of what has, within a budget (steal.go).
+//     duplicates of what has, within a budget (steal.go, budget.go).
 //   - A lane that returns after a silence gets back what nobody has taken; what
 //     others hold is cancelled on it (claim).
 //   - A segment that verifies lets all other holders off (finish).
