@@ -46,6 +46,7 @@ func near(fd int) bool {
 type sample struct {
 	rtt  uint32 // smoothed, µs
 	cwnd uint32 // packets; 0: unknown, or the window was not what held the connection back
+	rate uint64 // delivered, bytes/s
 	lost bool   // packets since the look before
 }
 
@@ -97,7 +98,7 @@ func (p *path) add(info *unix.TCPInfo) {
 	if !p.begun {
 		p.begun, p.retrans = true, info.Total_retrans // of the handshake, which tells nothing of the path yet
 	}
-	now := sample{rtt: info.Rtt, lost: info.Total_retrans > p.retrans}
+	now := sample{rtt: info.Rtt, rate: info.Delivery_rate, lost: info.Total_retrans > p.retrans}
 	p.retrans = info.Total_retrans
 	starting := info.Snd_cwnd < info.Snd_ssthresh
 	if !starting && info.Unacked >= info.Snd_cwnd/4*3 {
@@ -124,7 +125,7 @@ func (p *path) heldBack(least, burst uint32) bool {
 		short := least + max(least/4, burst)
 		return p.queueless(short) || p.chance(short) >= chances
 	}
-	return p.creeps(least + least/8)
+	return p.creeps(least + least/4)
 }
 
 // burst is how long the path takes for as many packets as may follow each other without a queue,
@@ -158,12 +159,14 @@ func (p *path) chance(short uint32) int {
 	return n
 }
 
-// creeps reports whether the window has grown by a third out of slow start, all the
-// time in use and with no round trip longer than short, in µs: on a full link the round trip
-// would have grown with it.
+// creeps reports whether the window has grown by a third out of slow start, all the time in use and with no
+// round trip longer than short, in µs, and what is delivered has grown with it: on a full link it is the round
+// trip that grows.
 func (p *path) creeps(short uint32) bool {
 	now := p.samples[0]
-	return slices.ContainsFunc(p.samples[:p.quiet(short)], func(s sample) bool { return now.cwnd >= s.cwnd+s.cwnd/3 })
+	return slices.ContainsFunc(p.samples[:p.quiet(short)], func(s sample) bool {
+		return now.cwnd >= s.cwnd+s.cwnd/3 && now.rate >= s.rate+s.rate/4
+	})
 }
 
 // quiet returns at how many of the latest looks, without a break, the window was in use out

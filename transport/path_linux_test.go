@@ -48,7 +48,13 @@ func TestJudge(t *testing.T) {
 			}
 			return info(rtt, 60+4*i, 60, 1)
 		}, map[remedy]int{bbr: 7}},
-		"link got faster":      {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 26}},
+		"link got faster": {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 22}},
+		"creeps in bursts": {func(i uint32) *unix.TCPInfo {
+			return on(80_000, uint64(i+12)*18_000, info(rtt+rtt/5*(i%2), 12+i, 9, 7))
+		}, map[remedy]int{bbr: 4}},
+		"full, with a short queue": {func(i uint32) *unix.TCPInfo {
+			return on(80_000, 430_000, info(rtt+rtt/50*min(i, 10), 24+i%10, 24, 7))
+		}, nil},
 		"little to send":       {func(i uint32) *unix.TCPInfo { f := info(rtt, 60+4*i, 60, 0); f.Unacked = 10; return f }, nil},
 		"a network of its own": {func(i uint32) *unix.TCPInfo { return on(60, 0, info(80, 60+4*i, 60, i)) }, nil},
 		"chance losses, short": {func(i uint32) *unix.TCPInfo { return on(300, 2e6, info(2500, 20, 20, i/10)) }, map[remedy]int{bbr: 10}},
