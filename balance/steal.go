@@ -60,12 +60,20 @@ type endgame struct {
 	spare   int64   // bytes more that may come twice; may be negative
 }
 
-// thief is a lane that is about to run dry, and how long it would take to have
-// one more segment, in seconds.
+// thief is a lane that is about to run dry.
 type thief struct {
 	*lane
-	first float64
+	rate  float64 // bytes/s
+	start float64 // seconds until the first byte of a new request can come
 }
+
+// newThief is what a lane of that rate could do now.
+func (b *Balancer) newThief(l *lane, rate float64) thief {
+	return thief{l, rate, max(float64(b.due(l))/rate, l.rtt.Seconds())}
+}
+
+// done is how long it takes until bytes more are there, in seconds.
+func (t thief) done(bytes float64) float64 { return t.start + bytes/t.rate }
 
 // victim is a lane that may lose work.
 type victim struct {
@@ -122,7 +130,7 @@ func (b *Balancer) takeOver() {
 func (b *Balancer) newEndgame() (e endgame) {
 	var owed, sum float64
 	best := math.Inf(1) // seconds until some lane could have one more segment
-	soon := b.soon()
+	soon, seg := b.soon(), float64(b.cfg.SegmentSize)
 	for _, l := range b.lanes {
 		if l.silent {
 			continue
@@ -139,18 +147,18 @@ func (b *Balancer) newEndgame() (e endgame) {
 		if !b.mayHelp(l) {
 			continue
 		}
-		first := b.start(l, rate) + float64(b.cfg.SegmentSize)/rate
+		t := b.newThief(l, rate)
 		if l.meter.known() || l.owed > 0 {
-			best = min(best, first)
+			best = min(best, t.done(seg))
 		}
 		if float64(b.due(l))/rate < max((l.rtt+lookAhead).Seconds(), soon) {
-			e.thieves = append(e.thieves, thief{l, first})
+			e.thieves = append(e.thieves, t)
 		}
 	}
 	e.level = owed / sum
 	e.spare = b.spare(e.level)
 	e.late = max(e.level, best*1.25+leastSaving)
-	slices.SortStableFunc(e.thieves, func(x, y thief) int { return cmp.Compare(x.first, y.first) })
+	slices.SortStableFunc(e.thieves, func(x, y thief) int { return cmp.Compare(x.done(seg), y.done(seg)) })
 	heap.Init(&e.victims)
 	return e
 }
@@ -215,79 +223,67 @@ func (b *Balancer) overdue(l *lane) float64 {
 	return b.now.Sub(since).Seconds() - 2*l.meter.gap
 }
 
-// start is how long it takes until the first byte of a new request can come on
-// a lane, in seconds.
-func (b *Balancer) start(l *lane, rate float64) float64 {
-	return max(float64(b.due(l))/rate, l.rtt.Seconds())
-}
-
-// takeFrom moves work from the end of v's queue to t, if that gains time, and reports whether it
+// takeFrom moves work from the end of v's queue to l, if that gains time, and reports whether it
 // did. What v's server has not sent yet is cancelled there; of the rest a duplicate is asked for.
-// Nothing is moved where it is the caller that is slow: t would be no faster. Nor so soon that nothing
+// Nothing is moved where it is the caller that is slow: l would be no faster. Nor so soon that nothing
 // can be known of v.
-func (b *Balancer) takeFrom(v *victim, t *lane, e *endgame) bool {
-	if v.l == t || b.cfg.Behind(v.l.id) || !v.l.meter.known() && b.now.Sub(v.l.busy) < settleTime {
+func (b *Balancer) takeFrom(v *victim, l *lane, e *endgame) bool {
+	if v.l == l || b.cfg.Behind(v.l.id) || !v.l.meter.known() && b.now.Sub(v.l.busy) < settleTime {
 		return false
 	}
 	seg := float64(b.cfg.SegmentSize)
-	rate := b.rate(t)
-	start := b.start(t, rate)
-	if start >= v.end || start+seg/rate > e.late {
+	t := b.newThief(l, b.rate(l))
+	if t.start >= v.end || t.done(seg) > e.late {
 		return false
 	}
 	// As much as has both finish together, but no more than brings either to level; a segment
 	// at least.
-	x := (v.end - start) / (1/rate + 1/v.rate)
-	x = min(x, max(seg, min(rate*(e.level-start), v.rate*(v.end-e.level))))
-	n := max(1, int(min(x/seg, rate*(e.late-start)/seg, float64(b.segs))))
+	x := (v.end - t.start) / (1/t.rate + 1/v.rate)
+	x = min(x, max(seg, min(t.rate*(e.level-t.start), v.rate*(v.end-e.level))))
+	n := max(1, int(min(x/seg, t.rate*(e.late-t.start)/seg, float64(b.segs))))
 
 	sent := min(b.beyondReach(v.l), v.before)
 	if unsent := int((v.before - sent) / b.cfg.SegmentSize); unsent > 0 && v.at >= v.req.upto {
-		return b.takeUnsent(v, t, e, min(n, unsent), start)
+		return b.takeUnsent(v, t, e, min(n, unsent))
 	}
-	return b.takeSent(v, t, e, n, start)
+	return b.takeSent(v, t, e, n)
 }
 
-// takeUnsent moves up to n segments to t, which can begin with them in start seconds, and cancels them on v's
-// lane. In a crowd the cancel may wait for a core for longer than what it is to stop: no more is cancelled than
-// may come twice, unless v would take much longer.
-func (b *Balancer) takeUnsent(v *victim, t *lane, e *endgame, n int, start float64) bool {
+// takeUnsent moves up to n segments to t and cancels them on v's lane. In a crowd the cancel may wait for a core
+// for longer than what it is to stop: no more is cancelled than may come twice, unless v would take much longer.
+func (b *Balancer) takeUnsent(v *victim, t thief, e *endgame, n int) bool {
 	n = b.solo(v, n)
 	crowded := b.cfg.Crowded()
-	if crowded && v.end-start < b.patient(firstByteLimit).Seconds() {
+	if crowded && v.end-t.start < b.patient(firstByteLimit).Seconds() {
 		n = min(n, int(e.spare/b.cfg.SegmentSize)) // all of it may come in vain
 	}
-	if n <= 0 {
+	if n <= 0 || v.end-t.done(float64(n)*float64(b.cfg.SegmentSize)) < leastSaving {
 		return false
 	}
 	run := v.last(n)
-	if v.end-(start+float64(n)*float64(b.cfg.SegmentSize)/b.rate(t)) < leastSaving {
-		return false
-	}
 	b.cut(v.l, v.req, v.at+1-n)
 	if crowded {
 		e.spare -= b.span(run.First, run.Count)
 	}
 	b.free.take(run.First, run.End())
-	b.ask(t, run)
+	b.ask(t.lane, run)
 	return true
 }
 
-// takeSent asks t as well for up to n segments that v's server has sent, within the budget. t can begin with
-// them in start seconds.
-func (b *Balancer) takeSent(v *victim, t *lane, e *endgame, n int, start float64) bool {
+// takeSent asks t as well for up to n segments that v's server has sent, within the budget.
+func (b *Balancer) takeSent(v *victim, t thief, e *endgame, n int) bool {
 	run := v.last(b.solo(v, max(1, min(n, int(e.spare/b.cfg.SegmentSize)))))
-	done := start + float64(b.span(run.First, run.Count))/b.rate(t)
+	done := t.done(float64(b.span(run.First, run.Count)))
 	// v's copy is a waste only as far as it comes before all is done.
 	waste := int64(min(float64(b.cfg.SegmentSize), v.rate*max(done, e.level)/float64(run.Count)))
-	if !b.worthTwice(v, t, done, waste*int64(run.Count), e.spare) {
+	if !b.worthTwice(v, t.lane, done, waste*int64(run.Count), e.spare) {
 		return false
 	}
 	for s := run.First; s < run.End(); s++ {
 		b.twice[s] = waste
 		e.spare -= waste
 	}
-	b.ask(t, run)
+	b.ask(t.lane, run)
 	return true
 }
 
