@@ -74,7 +74,7 @@ func (b *Balancer) checkLane(l *lane, holders map[int]int) error {
 		return fmt.Errorf("%d bytes are out, %d owed, noted %d, %d", out, owed, l.out, l.owed)
 	}
 	for i, g := range l.ghosts {
-		if g.from >= g.to || i > 0 && l.ghosts[i-1].req >= g.req {
+		if g.from > g.to || g.to > g.end || i > 0 && l.ghosts[i-1].req >= g.req {
 			return fmt.Errorf("ghosts %v", l.ghosts)
 		}
 	}

@@ -340,7 +340,7 @@ func TestGhostBehindWhatWillNotCome(t *testing.T) {
 	now := epoch.Add(400 * ms)
 	b.tick(now)
 	b.cut(l, l.reqs[0], 16)
-	if len(l.ghosts) == 0 {
+	if l.ghostsBefore(l.nextID) == 0 {
 		t.Fatal("nothing is expected of what a server may have sent already")
 	}
 	bring(b, 1, 0, 0, 3, time.Second, now) // it is a slow one
@@ -348,6 +348,42 @@ func TestGhostBehindWhatWillNotCome(t *testing.T) {
 	if n := b.due(l) - l.owed; n > 0 {
 		t.Errorf("%d bytes of cancelled segments are expected", n)
 	}
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGhostThatComes: what is expected of a cancelled request was too little. Whatever comes of it says that more
+// will, until something that was asked for later comes.
+func TestGhostThatComes(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 1000 * seg, SegmentSize: seg, Servers: 1})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 200}, epoch)
+	now := bring(b, 1, 0, 0, 20, 30*ms, epoch)
+	l := b.byID[1]
+	b.cut(l, l.reqs[0], 100)
+	now = bring(b, 1, 0, 20, 100, 30*ms, now)
+	b.free.take(300, 310)
+	b.ask(l, Run{300, 10})
+	expect := func(when string, want int64) {
+		t.Helper()
+		if got := b.before(l, l.reqs[0], 1); got != want+seg {
+			t.Errorf("%s: %d bytes come before the end of a segment, want %d and itself", when, got, want)
+		}
+	}
+	expect("cancelled in time", 0)
+	for i := range int64(3) {
+		now = now.Add(10 * ms)
+		b.Received(1, 4096, now)
+		b.Reached(1, 0, 100*seg+(i+1)*4096, now)
+		expect("it comes", stillComing)
+	}
+	b.Reached(1, 0, 200*seg-100, now)
+	expect("near its end", 100)
+	b.Received(1, 8192, now)
+	b.Reached(1, 1, 300*seg+8192, now)
+	expect("the next request", -8192)
 	if err := b.check(); err != nil {
 		t.Error(err)
 	}

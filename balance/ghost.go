@@ -12,8 +12,9 @@ const (
 	stillComing = 32 << 10 // bytes expected still of a cancelled request when more of it came than was
 )
 
-// ghost is the part of a request that was cancelled, but too late, as far as can be told: it
-// comes all the same. The offsets are in the file.
+// ghost is the part of a request that was cancelled, and of it what was cancelled too late, as far as can be
+// told: it comes all the same. Where that is nothing, the ghost stays: if some comes, more will. The offsets
+// are in the file.
 type ghost struct {
 	req      uint32
 	from, to int64 // what is expected
@@ -38,18 +39,14 @@ func (b *Balancer) noteGhost(l *lane, r *request, keep int) {
 		n = cut
 	}
 	from := int64(r.run.First+keep) * b.cfg.SegmentSize
-	end := from + cut
 	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
-	switch {
-	case n == 0 && again:
-		l.ghosts = slices.Delete(l.ghosts, at, at+1) // it lies behind what will not come
-	case n == 0:
-	case again && n == cut:
-		l.ghosts[at].from = from
-	case again:
-		l.ghosts[at].from, l.ghosts[at].to = from, from+n
-	default:
-		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from + n, end})
+	if !again {
+		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from, from + cut})
+	}
+	g := &l.ghosts[at]
+	g.from = from
+	if !again || n < cut {
+		g.to = from + n
 	}
 }
 

@@ -18,7 +18,7 @@ type lane struct {
 
 	out     int64     // bytes of segments that have been asked for and not landed
 	owed    int64     // bytes of them that have not come
-	ghosts  []ghost   // what was cancelled and is expected to come still, by request
+	ghosts  []ghost   // what was cancelled and may come still, by request
 	busy    time.Time // since when it has had work
 	awaited time.Time // since when something is expected of it, wanted or not
 	meter   meter

@@ -85,7 +85,7 @@ func (b *Balancer) rate(l *lane) float64 {
 		return max(l.meter.rate(b.now), 1)
 	}
 	r := min(b.survey.guess, l.server.promise())
-	if wait := b.now.Sub(l.awaited) - l.rtt; wait > 0 && (len(l.reqs) > 0 || len(l.ghosts) > 0) {
+	if wait := b.now.Sub(l.awaited) - l.rtt; wait > 0 && (len(l.reqs) > 0 || l.ghostsBefore(l.nextID) > 0) {
 		// Had it been faster than this, it would have been heard of.
 		r = min(r, float64(l.got+16<<10)/wait.Seconds())
 	}

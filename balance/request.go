@@ -26,7 +26,7 @@ func newRequest(id uint32, run Run) *request {
 func (b *Balancer) enqueue(l *lane, r *request) {
 	if l.owed == 0 {
 		l.busy = b.now
-		if len(l.ghosts) == 0 {
+		if l.ghostsBefore(l.nextID) == 0 {
 			l.awaited = b.now
 		}
 		l.meter.pause()
