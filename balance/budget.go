@@ -26,7 +26,7 @@ func (b *Balancer) spare(level float64) int64 {
 // seconds, and of which waste bytes may come in vain where spare may. The less is left of the budget, the
 // more time a duplicate must gain.
 func (b *Balancer) worthTwice(v *victim, t *lane, done float64, waste, spare int64) bool {
-	fresh := !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.rtt+firstWait
+	fresh := !v.l.meter.known() && b.now.Sub(v.l.busy) < v.l.answerTime()+firstWait
 	if !t.meter.known() || fresh && b.untilFirst(v.l) < 2*done {
 		return false // too little is known to pay for a duplicate
 	}

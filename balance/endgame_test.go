@@ -389,6 +389,24 @@ func TestGhostThatComes(t *testing.T) {
 	}
 }
 
+// TestGreetedAndSilent: what is asked for in the greeting comes with it. Where it does not, others do not wait
+// for a round trip that a full queue has made long.
+func TestGreetedAndSilent(t *testing.T) {
+	const seg = 16 << 10
+	b := New(Config{Size: 200 * seg, SegmentSize: seg, Servers: 2})
+	b.Join(1, 0, 10*ms, epoch)
+	b.Adopt(1, 0, Run{0, 196}, epoch)
+	now := bring(b, 1, 0, 0, 196, 5*ms, epoch)
+	b.Join(2, 1, 700*ms, now)
+	b.Adopt(2, 0, Run{196, 4}, now)
+	for end := now.Add(100 * ms); now.Before(end); now = now.Add(ms) {
+		if len(only(Ask, b.Plan(now))) > 0 {
+			return
+		}
+	}
+	t.Error("the other lane waits")
+}
+
 // TestFeedsLessOftenWhenLate: who is called late, not just once, has a busy machine, and is not woken for
 // the next look as soon.
 func TestFeedsLessOftenWhenLate(t *testing.T) {

@@ -41,6 +41,15 @@ type lane struct {
 	brief    bool      // it is for what it was asked for in the greeting alone, and retiring
 }
 
+// answerTime is how long the first byte takes from when a lane with nothing to do was asked for something. What
+// is asked for in the greeting comes with it: the lane joins when it does.
+func (l *lane) answerTime() time.Duration {
+	if len(l.reqs) > 0 && l.reqs[0].id == 0 {
+		return 0
+	}
+	return l.rtt
+}
+
 // retract takes back all that a lane holds.
 func (b *Balancer) retract(l *lane) {
 	for _, r := range l.reqs {

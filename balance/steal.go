@@ -205,12 +205,12 @@ func (b *Balancer) end(l *lane, n int64, rate float64) float64 {
 }
 
 // untilFirst is in how many seconds the first byte may be expected of what a lane was asked for when it had
-// nothing to do. What is asked for in the greeting comes with it.
+// nothing to do.
 func (b *Balancer) untilFirst(l *lane) float64 {
-	if len(l.reqs) > 0 && (l.reqs[0].id == 0 || l.reqs[0].came > 0) {
+	if len(l.reqs) > 0 && l.reqs[0].came > 0 {
 		return 0
 	}
-	return max(l.busy.Add(l.rtt).Sub(b.now).Seconds(), 0)
+	return max(l.busy.Add(l.answerTime()).Sub(b.now).Seconds(), 0)
 }
 
 // overdue is how much longer than usual nothing has come on a lane that has work, in
