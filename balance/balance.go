@@ -270,7 +270,7 @@ func (b *Balancer) Received(id Lane, n int, now time.Time) {
 	}
 	b.count(l.server, n)
 	known := l.meter.known()
-	l.arrived(n, now)
+	l.arrived(n, b.came(l, n), now)
 	b.survey.stale = b.survey.stale || l.meter.known() != known
 	b.touch(l)
 }

@@ -150,6 +150,31 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestCame: what is behind a lost packet counts for the rate when it comes, and not once more; on a short path,
+// where it is soon there, nobody asks.
+func TestCame(t *testing.T) {
+	for rtt, want := range map[time.Duration][]int{
+		40 * ms: {50_000, 31_000, 0, 0, 4_000},
+		ms:      {10_000, 1_000, 60_000, 3_000, 11_000},
+	} {
+		var aside int64
+		b := New(Config{Size: 1 << 20, SegmentSize: 16 << 10, OutOfOrder: func(Lane) int64 { return aside }})
+		b.Join(1, 0, rtt, epoch)
+		b.Adopt(1, 0, Run{0, 64}, epoch)
+		l := b.byID[1]
+		for i, step := range []struct {
+			aside int64
+			read  int
+		}{{40_000, 10_000}, {70_000, 1_000}, {0, 60_000}, {0, 3_000}, {0, 11_000}} {
+			aside = step.aside
+			b.tick(epoch.Add(time.Duration(i+1) * ms))
+			if got := b.came(l, step.read); got != want[i] {
+				t.Errorf("round trip %v, step %d: %d bytes came, want %d", rtt, i, got, want[i])
+			}
+		}
+	}
+}
+
 // busyLane brings what it is asked for, a segment every 5 ms.
 type busyLane struct {
 	t     *testing.T

@@ -38,6 +38,7 @@ type lane struct {
 	got      int64     // bytes received
 	aside    int64     // bytes that have come out of order,
 	asideAt  time.Time // as far as was known then
+	early    int64     // of these, the meter's already
 	brief    bool      // it is for what it was asked for in the greeting alone, and retiring
 }
 

@@ -92,15 +92,26 @@ func (b *Balancer) rate(l *lane) float64 {
 	return max(r, 1)
 }
 
-// arrived notes n bytes on a lane.
-func (l *lane) arrived(n int, now time.Time) {
+// came is how many bytes have come on a lane that the meter has not been told of, when the caller has read n.
+// What is behind a lost packet counts when it comes: else a lane that recovers would look faster than it is.
+func (b *Balancer) came(l *lane, n int) int {
+	if l.rtt < nearbyRTT {
+		return n // what is lost is soon there again
+	}
+	came := max(n+int(b.outOfOrder(l)-l.early), 0)
+	l.early += int64(came - n)
+	return came
+}
+
+// arrived notes n bytes that were read on a lane, and what has come for its rate.
+func (l *lane) arrived(n, came int, now time.Time) {
 	if l.meter.open {
 		l.gap = max(now.Sub(l.last), l.gap-l.gap/16)
 	}
 	l.got += int64(n)
 	l.fresh += int64(n)
 	l.last = now
-	l.meter.add(n, now)
+	l.meter.add(came, now)
 	if len(l.reqs) == 0 {
 		l.meter.pause() // cancelled work that came all the same
 	}
