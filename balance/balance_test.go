@@ -150,6 +150,35 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestBackBesideANewOne: a lane that is back from a silence stays, and goes on at what its connection knows of
+// the path, unless the one that was made beside it is known to be faster.
+func TestBackBesideANewOne(t *testing.T) {
+	const seg = 16 << 10
+	for brought, stays := range map[int]Lane{0: 1, 40: 2} {
+		b := New(Config{Size: 4000 * seg, SegmentSize: seg, Servers: 2})
+		b.Join(1, 0, 10*ms, epoch)
+		b.Adopt(1, 0, Run{0, 400}, epoch)
+		now := bring(b, 1, 0, 0, 100, 5*ms, epoch)
+		b.Join(3, 1, 10*ms, epoch) // a faster server, by which more is expected of any new lane
+		b.Adopt(3, 0, Run{2000, 2000}, epoch)
+		bring(b, 3, 0, 2000, 2400, ms, epoch)
+		for ; !b.Silent(1); now = now.Add(10 * ms) {
+			b.Blocked(3, now)
+			b.Plan(now)
+		}
+		now = bring(b, 1, 0, 100, 110, 40*ms, now)
+		b.Join(2, 0, 10*ms, now)
+		b.Adopt(2, 0, Run{1000, 100}, now)
+		now = bring(b, 2, 0, 1000, 1000+brought, ms, now)
+		b.Plan(now)
+		for id := Lane(1); id <= 2; id++ {
+			if l := b.byID[id]; (l != nil && !l.retiring) != (id == stays) {
+				t.Errorf("the new one has brought %d segments: lane %d is wrongly kept or closed", brought, id)
+			}
+		}
+	}
+}
+
 // TestCame: what is behind a lost packet counts for the rate when it comes, and not once more; on a short path,
 // where it is soon there, nobody asks.
 func TestCame(t *testing.T) {

@@ -110,7 +110,7 @@ func (b *Balancer) thin(s *server) {
 				}
 			default:
 				proved = proved || l.fresh >= provingBytes
-				if least == nil || b.rate(l) <= b.rate(least) {
+				if least == nil || b.worth(l) <= b.worth(least) {
 					least = l
 				}
 			}
@@ -124,6 +124,14 @@ func (b *Balancer) thin(s *server) {
 			return
 		}
 	}
+}
+
+// worth is the rate of a lane beside others of its server: one that has shown nothing has none.
+func (b *Balancer) worth(l *lane) float64 {
+	if !l.meter.known() {
+		return 0
+	}
+	return b.rate(l)
 }
 
 // retire gives a lane no more work, and takes back what its server has not
