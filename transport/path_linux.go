@@ -85,6 +85,7 @@ func (p *path) judge(info *unix.TCPInfo) remedy {
 		return none
 	case p.leftEarly(info):
 		p.again = true
+		p.samples = [looks]sample{} // by what it was before the window is not seen to grow
 		return slowStart
 	case p.heldBack(info.Min_rtt, burst(info)):
 		p.asked = true
@@ -159,13 +160,13 @@ func (p *path) chance(short uint32) int {
 	return n
 }
 
-// creeps reports whether the window has grown by a third out of slow start, all the time in use and with no
-// round trip longer than short, in µs, and what is delivered has grown with it: on a full link it is the round
-// trip that grows.
+// creeps reports whether the window has grown by an eighth out of slow start, all the time in use and with no
+// round trip longer than short, in µs, and what is delivered has grown with it, not the round trip, as it would on
+// a full link (Little's law).
 func (p *path) creeps(short uint32) bool {
 	now := p.samples[0]
 	return slices.ContainsFunc(p.samples[:p.quiet(short)], func(s sample) bool {
-		return now.cwnd >= s.cwnd+s.cwnd/3 && now.rate >= s.rate+s.rate/4
+		return now.cwnd >= s.cwnd+s.cwnd/8 && now.rtt <= s.rtt+s.rtt/32 && now.rate >= s.rate+s.rate/16
 	})
 }
 

@@ -40,18 +40,24 @@ func TestJudge(t *testing.T) {
 			}
 			return info(rtt+rtt/10, 280, 280, 200)
 		}, nil},
-		"left too early":   {func(i uint32) *unix.TCPInfo { return info(rtt, 60+4*i, 60, 0) }, map[remedy]int{slowStart: 1, bbr: 5}},
+		"left too early":   {func(i uint32) *unix.TCPInfo { return info(rtt, 60+4*i, 60, 0) }, map[remedy]int{slowStart: 1, bbr: 4}},
 		"too early, a bit": {func(i uint32) *unix.TCPInfo { return info(rtt, 280+i, 280, 0) }, map[remedy]int{slowStart: 1}},
 		"creeps after a loss": {func(i uint32) *unix.TCPInfo {
 			if i == 0 {
 				return info(rtt*2, 60, 60, 1)
 			}
 			return info(rtt, 60+4*i, 60, 1)
-		}, map[remedy]int{bbr: 7}},
-		"link got faster": {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 22}},
+		}, map[remedy]int{bbr: 3}},
+		"link got faster": {func(i uint32) *unix.TCPInfo { return info(rtt*2-min(i, 20)*rtt/20, 30+6*i, 30, 1) }, map[remedy]int{bbr: 18}},
 		"creeps in bursts": {func(i uint32) *unix.TCPInfo {
 			return on(80_000, uint64(i+12)*18_000, info(rtt+rtt/5*(i%2), 12+i, 9, 7))
-		}, map[remedy]int{bbr: 4}},
+		}, map[remedy]int{bbr: 2}},
+		"only the round trip grows": {func(i uint32) *unix.TCPInfo {
+			return on(80_000, 430_000, info(rtt+rtt/100*min(2*i, 24), 24+i/2, 24, 7))
+		}, nil},
+		"only bursts": {func(i uint32) *unix.TCPInfo {
+			return on(80_000, 400_000+uint64(i%3)*30_000, info(rtt+rtt/20*(1+i%2), 24, 24, 7))
+		}, nil},
 		"full, with a short queue": {func(i uint32) *unix.TCPInfo {
 			return on(80_000, 430_000, info(rtt+rtt/50*min(i, 10), 24+i%10, 24, 7))
 		}, nil},
