@@ -41,12 +41,12 @@ func (b *Balancer) noteGhost(l *lane, r *request, keep int) {
 	from := int64(r.run.First+keep) * b.cfg.SegmentSize
 	at, again := slices.BinarySearchFunc(l.ghosts, r.id, func(g ghost, id uint32) int { return cmp.Compare(g.req, id) })
 	if !again {
-		l.ghosts = slices.Insert(l.ghosts, at, ghost{r.id, from, from, from + cut})
+		l.ghosts = slices.Insert(l.ghosts, at, ghost{req: r.id, to: from + cut, end: from + cut})
 	}
 	g := &l.ghosts[at]
 	g.from = from
-	if !again || n < cut {
-		g.to = from + n
+	if n < cut {
+		g.to = from + n // an earlier cancel's part lies behind what will not come
 	}
 }
 

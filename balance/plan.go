@@ -92,8 +92,9 @@ func (b *Balancer) rate(l *lane) float64 {
 	return max(r, 1)
 }
 
-// came is how many bytes have come on a lane that the meter has not been told of, when the caller has read n.
-// What is behind a lost packet counts when it comes: else a lane that recovers would look faster than it is.
+// came is how many bytes have come on a lane that the meter has not been told of, when the caller has read n, and
+// notes that it is told of them. What is behind a lost packet counts when it comes: else a lane that recovers would
+// look faster than it is.
 func (b *Balancer) came(l *lane, n int) int {
 	if l.rtt < nearbyRTT {
 		return n // what is lost is soon there again
