@@ -85,7 +85,7 @@ func (p *path) judge(info *unix.TCPInfo) remedy {
 		return none
 	case p.leftEarly(info):
 		p.again = true
-		p.samples = [looks]sample{} // by what it was before the window is not seen to grow
+		p.samples = [looks]sample{} // what slow start adds to the window is no creeping
 		return slowStart
 	case p.heldBack(info.Min_rtt, burst(info)):
 		p.asked = true
