@@ -107,7 +107,9 @@ func TestSendfile(t *testing.T) {
 			if _, err := segment.NewManifest(w.Layout, w.Root, values); err != nil {
 				t.Error(err)
 			}
-			c.say(wire.Request{ID: 1, Run: segment.Run{Count: w.Layout.Count()}}, wire.Ping{})
+			half := w.Layout.Count() / 2 // asked for after the PING, so that its end is after the PONG however late the PING is read
+			c.say(wire.Request{ID: 1, Run: segment.Run{Count: half}}, wire.Ping{},
+				wire.Request{ID: 2, Run: segment.Run{First: half, Count: w.Layout.Count() - half}})
 			pongs := 0
 			for next := int64(0); next < size; {
 				switch m := c.next().(type) {
