@@ -1,6 +1,10 @@
 package client
 
-import "sync"
+import (
+	"sync"
+
+	"braid/segment"
+)
 
 // buffers are what pieces are read into, a few of them in turn: no more than were ever in use at once. The one
 // that was used last is the next one, as it may still be in the cache.
@@ -21,7 +25,7 @@ func (f *buffers) get(n int) []byte {
 			return b[:n]
 		}
 	}
-	return make([]byte, n)
+	return make([]byte, segment.Skew+n)[segment.Skew:]
 }
 
 // put takes a buffer that is not used any more; it may be nil.

@@ -16,6 +16,12 @@ import (
 // the memory and stays in the core's cache for the hashing.
 const pieceSize = 256 << 10
 
+// Skew is where in a page of memory a buffer for bytes of the file had better begin, in bytes: as far as can be
+// from where they begin in the system's pages. AMD's processors copy (`rep movsb`, which Linux uses) at a fifth
+// of the speed where the target lies up to 32 bytes further in its page than the source in its own, some also where
+// they lie alike (https://github.com/apache/opendal/issues/3665). Go begins what is larger than 32 KiB with a page.
+const Skew = 2 << 10
+
 // workersPerCore lets one worker read while another one hashes.
 const workersPerCore = 2
 
@@ -62,7 +68,7 @@ func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, v
 	for range min(runtime.GOMAXPROCS(0), workersPerCore*runtime.NumCPU(), l.Count()) {
 		workers.Go(func() error {
 			var h hasher
-			piece := make([]byte, min(pieceSize, l.SegmentSize))
+			piece := make([]byte, Skew+min(pieceSize, l.SegmentSize))[Skew:]
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= l.Count() {

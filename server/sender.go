@@ -57,7 +57,7 @@ type sender struct {
 	talk    *rate.Limiter // messages that ask for nothing
 	earned  int           // bytes that the limit has let through and that were not sent yet
 	buf     []byte
-	body    []byte // file bytes, for connections without sendfile
+	body    []byte // for connections without sendfile: file bytes from segment.Skew on, the header right before them
 }
 
 func newSender(s *session, file *os.File) *sender {
@@ -367,16 +367,16 @@ func (t *sender) writeFile(off int64, n int) error {
 
 // writeCopied sends header and file bytes in one Write.
 func (t *sender) writeCopied(off int64, n int) error {
-	head := len(t.buf)
-	t.body = append(t.body[:0], t.buf...)
-	t.body = slices.Grow(t.body, n)[:head+n]
-	switch got, err := t.file.ReadAt(t.body[head:], off); {
+	t.body = slices.Grow(t.body[:0], segment.Skew+n)[:segment.Skew+n]
+	switch got, err := t.file.ReadAt(t.body[segment.Skew:], off); {
 	case got < n && err == io.EOF:
 		return t.stopChanged(t.shrunk())
 	case got < n:
 		return err
 	}
-	_, err := t.conn.Write(t.body)
+	message := t.body[segment.Skew-len(t.buf):]
+	copy(message, t.buf)
+	_, err := t.conn.Write(message)
 	return err
 }
 
