@@ -16,10 +16,11 @@ import (
 // the memory and stays in the core's cache for the hashing.
 const pieceSize = 256 << 10
 
-// Skew is where in a page of memory a buffer for bytes of the file had better begin, in bytes: as far as can be
-// from where they begin in the system's pages. AMD's processors copy (`rep movsb`, which Linux uses) at a fifth
-// of the speed where the target lies up to 32 bytes further in its page than the source in its own, some also where
-// they lie alike (https://github.com/apache/opendal/issues/3665). Go begins what is larger than 32 KiB with a page.
+// Skew is where in a page of memory a buffer had better begin that the system copies bytes of the file into or out
+// of, in bytes: half a page from where they begin in its own pages. AMD's processors copy (`rep movsb`, which Linux
+// uses) at a fifth of the speed where the target lies up to 32 bytes further in its page than the source in its own,
+// some also where both lie alike (https://github.com/apache/opendal/issues/3665). Go begins a page with what is larger
+// than 32 KiB.
 const Skew = 2 << 10
 
 // workersPerCore lets one worker read while another one hashes.

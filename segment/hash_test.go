@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 )
@@ -105,5 +108,28 @@ func BenchmarkHash(b *testing.B) {
 		if _, err := Hash(context.Background(), bytes.NewReader(data), int64(len(data)), nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Reading from the system's memory into a buffer that begins with a page, behind a header there, and where ours do.
+func BenchmarkSkew(b *testing.B) {
+	file, err := os.Create(filepath.Join(b.TempDir(), "file"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Write(random(64 << 20)); err != nil {
+		b.Fatal(err)
+	}
+	space := make([]byte, 4<<10+pieceSize)
+	for _, skew := range []int{0, 21, Skew} {
+		b.Run(strconv.Itoa(skew), func(b *testing.B) {
+			b.SetBytes(pieceSize)
+			for off := int64(0); b.Loop(); off = (off + pieceSize) % (64 << 20) {
+				if _, err := file.ReadAt(space[skew:][:pieceSize], off); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
