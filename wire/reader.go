@@ -6,9 +6,8 @@ import (
 )
 
 // readBuffer holds a few headers. It is small so that file bytes, read in
-// large pieces, go past it straight into the caller's buffer: what comes into it
-// behind a header is copied twice, and the first time slowly (segment.Skew).
-const readBuffer = 512
+// large pieces, go past it straight into the caller's buffer.
+const readBuffer = 4 << 10
 
 // Reader reads what one side sends. It is not safe for concurrent use.
 type Reader struct {
