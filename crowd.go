@@ -34,18 +34,40 @@ func stepAside(ctx context.Context) *crowd {
 	many := runtime.GOMAXPROCS(0)
 	if inCrowd() {
 		c.around.Store(true)
-		if !slotsAreChosen() {
-			runtime.GOMAXPROCS(1)
-		}
+		setSlots(1)
 	}
+	c.start(ctx, func(around bool) {
+		if !around {
+			setSlots(many)
+		}
+	})
+	return c
+}
+
+// holdOwn lets a server have its part of the cores while there is a crowd: the system shares them out by thread, and
+// the clients only wait for what the server does not get to send.
+func holdOwn(ctx context.Context) *crowd {
+	c := &crowd{}
+	few := runtime.GOMAXPROCS(0)
+	c.start(ctx, func(around bool) {
+		if around {
+			setSlots(max(crowdSlots, few))
+		} else {
+			setSlots(few)
+		}
+	})
+	return c
+}
+
+// start begins the watch, which tells turn when a crowd has come or gone.
+func (c *crowd) start(ctx context.Context, turn func(around bool)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
-	watch.Go(func() { c.watch(ctx, many) })
+	watch.Go(func() { c.watch(ctx, turn) })
 	c.forget = func() {
 		cancel()
 		watch.Wait()
 	}
-	return c
 }
 
 // inCrowd reports whether there is a crowd, to a process that has just started.
@@ -53,9 +75,8 @@ func inCrowd() bool {
 	return waitedLonger(schedstat()) && runnable(loadavg()) > crowdPerCore*runtime.NumCPU()
 }
 
-// watch looks again and again whether there is a crowd, until ctx ends. When it has gone there are as many slots
-// as before it.
-func (c *crowd) watch(ctx context.Context, slots int) {
+// watch looks again and again whether there is a crowd, until ctx ends.
+func (c *crowd) watch(ctx context.Context, turn func(around bool)) {
 	if runnable(loadavg()) == 0 {
 		return // this system does not tell
 	}
@@ -68,17 +89,17 @@ func (c *crowd) watch(ctx context.Context, slots int) {
 			return
 		}
 		if c.see(runnable(loadavg()), runtime.NumCPU()) {
-			runtime.GOMAXPROCS(slots)
+			turn(c.around.Load())
 		}
 	}
 }
 
-// see takes in how many threads run or want to, and reports whether a crowd has gone.
+// see takes in how many threads run or want to, and reports whether a crowd has come or gone.
 func (c *crowd) see(threads, cores int) bool {
 	switch {
 	case threads > crowdPerCore*cores:
 		c.calm = 0
-		c.around.Store(true)
+		return !c.around.Swap(true)
 	case threads > calmPerCore*cores:
 		c.calm = 0
 	default:

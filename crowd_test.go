@@ -35,17 +35,18 @@ func TestRunnable(t *testing.T) {
 func TestCrowdComesAndGoes(t *testing.T) {
 	const cores = 2
 	c := &crowd{}
-	see := func(threads, looks int, around, gone bool) {
+	see := func(threads, looks int, around, changed bool) {
 		t.Helper()
-		var left bool
+		var turned bool
 		for range looks {
-			left = c.see(threads, cores)
+			turned = c.see(threads, cores)
 		}
-		if c.around.Load() != around || left != gone {
-			t.Errorf("%d threads, seen %d times: around %v, gone %v", threads, looks, c.around.Load(), left)
+		if c.around.Load() != around || turned != changed {
+			t.Errorf("%d threads, seen %d times: around %v, the last look changed it: %v", threads, looks, c.around.Load(), turned)
 		}
 	}
 	see(crowdPerCore*cores, 100, false, false)
+	see(crowdPerCore*cores+1, 1, true, true)
 	see(crowdPerCore*cores+1, 1, true, false)
 	see(calmPerCore*cores, calmLooks-1, true, false)
 	see(calmPerCore*cores+1, 100, true, false)

@@ -20,7 +20,6 @@ import (
 )
 
 func main() {
-	overlap()
 	os.Exit(run(os.Args))
 }
 
@@ -96,7 +95,8 @@ func runServer(ctx context.Context, registry *transport.Registry, stderr io.Writ
 		return err
 	}
 	defer closeTransport(carrier)
-	holdOwn()
+	overlap(cfg.Transport)
+	defer holdOwn(ctx).forget()
 	err = server.Run(ctx, cfg, server.Env{
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
@@ -126,6 +126,7 @@ func runClient(ctx context.Context, registry *transport.Registry, stderr io.Writ
 		return err
 	}
 	defer closeTransport(carrier)
+	overlap(cfg.Transport)
 	giveWay()
 	others := stepAside(ctx)
 	defer others.forget()

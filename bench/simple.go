@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 
@@ -102,7 +101,6 @@ func simpleGivePart(c net.Conn, file string, connections int) error {
 func simpleShare(size, k, n int64) (begin, end int64) { return size * k / n, size * (k + 1) / n }
 
 func simpleTake(ctx context.Context, file, addr string, connections int) error {
-	runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0)) // as braid does
 	f, err := os.Create(file)
 	if err != nil {
 		return err

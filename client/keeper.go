@@ -40,7 +40,7 @@ func (d *delivery) verify() { d.good, d.err = verified(d.st.manifest, d.run, d.d
 
 func newKeepers() *keepers {
 	return &keepers{
-		cores:    max(runtime.GOMAXPROCS(0)/2, 1), // see slots.go
+		cores:    min(runtime.GOMAXPROCS(0), runtime.NumCPU()),
 		read:     make(chan delivery),
 		verified: make(chan delivery, verifiedAhead),
 	}

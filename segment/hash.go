@@ -66,7 +66,7 @@ func Hash(ctx context.Context, r io.ReaderAt, size int64, progress func(done int
 func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, visit func(i int, v value, err error) error) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
-	for range min(runtime.GOMAXPROCS(0), workersPerCore*runtime.NumCPU(), l.Count()) {
+	for range min(workersPerCore*min(runtime.GOMAXPROCS(0), runtime.NumCPU()), l.Count()) {
 		workers.Go(func() error {
 			var h hasher
 			piece := make([]byte, Skew+min(pieceSize, l.SegmentSize))[Skew:]
