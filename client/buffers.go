@@ -25,7 +25,7 @@ func (f *buffers) get(n int) []byte {
 			return b[:n]
 		}
 	}
-	return make([]byte, segment.Skew+n)[segment.Skew:]
+	return segment.Buffer(n)
 }
 
 // put takes a buffer that is not used any more; it may be nil.

@@ -33,7 +33,7 @@ func (p *Part) writeDoubtful(ctx context.Context) error {
 		return nil
 	}
 	l := p.manifest.layout
-	buf := make([]byte, min(l.SegmentSize, l.Size))
+	buf := Buffer(int(min(l.SegmentSize, l.Size)))
 	for i := range l.Count() {
 		if !p.have.has(i) {
 			continue

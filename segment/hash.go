@@ -23,6 +23,9 @@ const pieceSize = 256 << 10
 // than 32 KiB.
 const Skew = 2 << 10
 
+// Buffer returns a buffer for n bytes of the file that begins so.
+func Buffer(n int) []byte { return make([]byte, Skew+n)[Skew:] }
+
 // workersPerCore lets one worker read while another one hashes.
 const workersPerCore = 2
 
@@ -69,7 +72,7 @@ func scan(ctx context.Context, r io.ReaderAt, l Layout, want func(i int) bool, v
 	for range min(workersPerCore*min(runtime.GOMAXPROCS(0), runtime.NumCPU()), l.Count()) {
 		workers.Go(func() error {
 			var h hasher
-			piece := make([]byte, Skew+min(pieceSize, l.SegmentSize))[Skew:]
+			piece := Buffer(int(min(pieceSize, l.SegmentSize)))
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= l.Count() {

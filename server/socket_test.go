@@ -107,7 +107,8 @@ func TestSendfile(t *testing.T) {
 			if _, err := segment.NewManifest(w.Layout, w.Root, values); err != nil {
 				t.Error(err)
 			}
-			half := w.Layout.Count() / 2 // asked for after the PING, so that its end is after the PONG however late the PING is read
+			// The second half is asked for after the PING: its end comes after the PONG, however late the PING is read.
+			half := w.Layout.Count() / 2
 			c.say(wire.Request{ID: 1, Run: segment.Run{Count: half}}, wire.Ping{},
 				wire.Request{ID: 2, Run: segment.Run{First: half, Count: w.Layout.Count() - half}})
 			pongs := 0
